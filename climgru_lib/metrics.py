@@ -1,0 +1,137 @@
+"""Scores of monthly climate fields: area weights, the six published metrics and the Kaggle score.
+
+All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions
+``(time, lat, lon)`` last; nothing is averaged over members here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+METRICS = ("monthly_rmse", "time_mean_rmse", "time_std_mae")
+UNITS = {"tas": "K", "pr": "mm/day"}
+#: Weight of each metric in the Kaggle score, by variable (competition rules, see `kaggle_score`).
+SCORE_WEIGHTS = {"tas": (0.1, 1.0, 1.0), "pr": (0.1, 1.0, 0.75)}
+
+
+def area_weights(lat: np.ndarray) -> np.ndarray:
+    """Cosine-latitude area weights with mean 1.
+
+    Parameters
+    ----------
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    array, shape (lat,), dimensionless
+        cos(lat) divided by its mean, so that an unweighted mean of ``field * weights`` is the area mean.
+
+    Raises
+    ------
+    ValueError
+        If a latitude lies outside [-90, 90].
+    """
+    lat = np.asarray(lat, dtype=np.float64)
+    if np.abs(lat).max() > 90:
+        raise ValueError(f"latitudes must be degrees in [-90, 90], found {np.abs(lat).max():g}")
+    weights = np.cos(np.deg2rad(lat))
+    return weights / weights.mean()
+
+
+def area_mean(field: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Area-weighted mean over the last two dimensions.
+
+    Parameters
+    ----------
+    field : array, shape (..., lat, lon)
+        Any quantity; its units are kept.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    array, shape (...)
+        The mean with weights `area_weights`.
+    """
+    return np.einsum("...yx,y->...", field, area_weights(lat)) / (field.shape[-2] * field.shape[-1])
+
+
+def published_metrics(prediction: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> dict[str, float]:
+    """Compute the three metrics of one variable that the published entry reports.
+
+    Parameters
+    ----------
+    prediction, truth : array, shape (time, lat, lon)
+        Fields of one variable in the same physical unit.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        ``monthly_rmse``: root of the weighted mean squared error over time and space;
+        ``time_mean_rmse``: the same for the two time means;
+        ``time_std_mae``: weighted mean absolute difference of the population standard deviations over time.
+        All in the unit of the input.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    Source: the scoring rules of the CSE 151B climate emulation competition (the published method).
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
+    prediction, truth = np.float64(prediction), np.float64(truth)
+    squared = np.square(prediction - truth).mean(axis=0)
+    bias = prediction.mean(axis=0) - truth.mean(axis=0)
+    spread = np.abs(prediction.std(axis=0) - truth.std(axis=0))
+    return {
+        "monthly_rmse": float(np.sqrt(area_mean(squared, lat))),
+        "time_mean_rmse": float(np.sqrt(area_mean(bias**2, lat))),
+        "time_std_mae": float(area_mean(spread, lat)),
+    }
+
+
+def kaggle_score(metrics: dict[str, dict[str, float]]) -> float:
+    """Combine the six metrics into the competition score (lower is better).
+
+    Parameters
+    ----------
+    metrics : dict
+        For ``"tas"`` and ``"pr"`` the result of `published_metrics`, in K and mm/day.
+
+    Returns
+    -------
+    float
+        Mean over the two variables of 0.1 monthly RMSE + time-mean RMSE + (1 for tas, 0.75 for pr) std MAE.
+    """
+    terms = [
+        sum(weight * metrics[var][name] for weight, name in zip(weights, METRICS))
+        for var, weights in SCORE_WEIGHTS.items()
+    ]
+    return float(np.mean(terms))
+
+
+def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, float]:
+    """Score tas and pr of one prediction against one truth.
+
+    Parameters
+    ----------
+    prediction, truth : mapping of variable name to array, shape (time, lat, lon)
+        ``tas`` in K and ``pr`` in mm/day.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        Keys ``tas_monthly_rmse`` .. ``pr_time_std_mae`` (K, mm/day) and ``score`` (the Kaggle score).
+    """
+    by_var = {var: published_metrics(prediction[var], truth[var], lat) for var in SCORE_WEIGHTS}
+    flat = {f"{var}_{name}": value for var, values in by_var.items() for name, value in values.items()}
+    return {**flat, "score": kaggle_score(by_var)}
