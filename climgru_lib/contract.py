@@ -1,11 +1,13 @@
 """The data contract: names, dimensions, units and plausible ranges of a climgru data set.
 
 A data set of the contract holds monthly CMIP6-like fields for several scenarios (``ssp``) and members
-(``member_id``). The checks return one plain line per problem: what is wrong, where, and how to mend it.
+(``member_id``): three forcings as maps, two as global series, and the targets tas and pr. The checks
+return one plain line per problem: what is wrong, where, and how to mend it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,9 @@ FORCINGS = ("CO2", "SO2", "CH4", "BC", "rsdt")
 TARGETS = ("tas", "pr")
 SCENARIOS = ("ssp126", "ssp245", "ssp370", "ssp585")
 
+EMISSION_NOISE = -1e-20  # kg m-2 s-1; the public file holds rounding residues down to this, they count as 0
+SECONDS_PER_DAY = 86_400.0  # s; pr in kg m-2 s-1 times this is mm/day
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message is one clear line with the cure."""
@@ -22,3 +27,222 @@ class InputError(ValueError):
 
 class DataError(InputError):
     """A data set breaks the contract."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What the contract asks of one variable.
+
+    ``low`` and ``high`` bound every value, ``mean_low`` and ``mean_high`` the mean over a scenario;
+    ``units`` lists the accepted spellings, the first is ours; ``cure`` helps when a range is broken.
+    """
+
+    dims: tuple[str, ...]
+    units: tuple[str, ...]
+    low: float
+    high: float
+    mean_low: float
+    mean_high: float
+    cure: str
+
+
+_MAP = ("ssp", "time", "lat", "lon")
+_TARGET = ("ssp", "time", "member_id", "lat", "lon")
+_FLUX = ("kg m-2 s-1", "kg/m2/s", "kg m^-2 s^-1", "kg m**-2 s**-1")
+VARIABLES = {
+    "CO2": Variable(("ssp", "time"), ("Gt", "GtCO2"), 0, 5e4, 100, 5e4, "it is cumulative emissions in Gt"),
+    "SO2": Variable(_MAP, _FLUX, EMISSION_NOISE, 1e-6, 0, 1e-8, "it is an emission map in kg m-2 s-1"),
+    "CH4": Variable(("ssp", "time"), ("Gt/yr", "Gt yr-1", "GtCH4/yr"), 0, 10, 1e-3, 10, "give it in Gt/yr"),
+    "BC": Variable(_MAP, _FLUX, EMISSION_NOISE, 1e-6, 0, 1e-8, "it is an emission map in kg m-2 s-1"),
+    "rsdt": Variable(_MAP, ("W m-2", "W/m2", "W/m²", "W m^-2"), 0, 800, 100, 700, "give it in W m-2"),
+    "tas": Variable(_TARGET, ("K", "kelvin"), 150, 350, 200, 330, "if it is in Celsius, add 273.15"),
+    "pr": Variable(
+        _TARGET,
+        ("mm/day", "mm day-1", "mm d-1", "mm/d"),
+        0,
+        1000,
+        0.1,
+        100,
+        f"if it is in kg m-2 s-1, multiply by {SECONDS_PER_DAY:.0f}; it may not be negative",
+    ),
+}
+
+
+def month_labels(dataset: xr.Dataset) -> np.ndarray:
+    """Return the months of a data set as ``YYYY-MM``, array of str, shape (time,)."""
+    time = dataset["time"].dt
+    return np.array([f"{year:04d}-{month:02d}" for year, month in zip(time.year.values, time.month.values)])
+
+
+def standardise(dataset: xr.Dataset) -> xr.Dataset:
+    """Bring a store of the contract to the layout of the library.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As read from a store (dims ``y, x`` and ``latitude, longitude``) or already in the library's layout.
+
+    Returns
+    -------
+    Dataset
+        Dims ``ssp, time, member_id, lat, lon`` in the order of `VARIABLES`. SO2 and BC, whose own grid
+        differs from that of tas by less than half a cell, are put on ``lat, lon`` by position.
+
+    Raises
+    ------
+    DataError
+        If a variable, dimension or coordinate is missing, doubled or of the wrong length.
+    """
+    missing = [name for name in VARIABLES if name not in dataset]
+    if missing:
+        raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(VARIABLES)}")
+    if "y" in dataset.dims and "x" in dataset.dims:
+        dataset = dataset.drop_vars(["lat", "lon"], errors="ignore").rename(y="lat", x="lon")
+    fields = {name: _by_position(name, dataset[name]) for name in VARIABLES}
+    for dim in ("ssp", "time", "member_id", "lat", "lon"):
+        if dim not in dataset.coords:
+            raise DataError(f"coordinate {dim} is missing; every dimension needs its labels")
+        if not dataset.indexes[dim].is_unique:
+            doubled = dataset.indexes[dim][dataset.indexes[dim].duplicated()][0]
+            raise DataError(f"coordinate {dim} holds {doubled} twice; keep one")
+    coords = {dim: dataset[dim].drop_attrs() for dim in ("ssp", "time", "member_id", "lat", "lon")}
+    try:
+        out = xr.Dataset(fields, coords=coords, attrs=dataset.attrs)
+    except ValueError as error:
+        raise DataError(f"the variables do not share one grid: {str(error).splitlines()[0]}") from error
+    return out.assign_coords(ssp=out["ssp"].astype(str))
+
+
+def _by_position(name: str, field: xr.DataArray) -> xr.DataArray:
+    """Rename the emission grid to lat, lon, drop its labels, and order the dimensions."""
+    names = {"latitude": "lat", "longitude": "lon", "y": "lat", "x": "lon"}
+    field = field.rename({old: new for old, new in names.items() if old in field.dims})
+    expected = VARIABLES[name].dims
+    if set(field.dims) != set(expected):
+        raise DataError(f"{name} has dimensions {tuple(field.dims)}; the contract needs {expected}")
+    return field.drop_vars(list(field.coords)).transpose(*expected)
+
+
+def check_time(dataset: xr.Dataset) -> list[str]:
+    """Return a problem if the months are not contiguous; the list is empty otherwise."""
+    try:
+        time = dataset["time"].dt
+        count = time.year.values * 12 + time.month.values
+    except (AttributeError, TypeError):
+        return ["time holds no dates; give it units such as 'days since 2015-01-15' and a calendar"]
+    steps = np.flatnonzero(np.diff(count) != 1)
+    if steps.size:
+        labels = month_labels(dataset)
+        here, there = labels[steps[0]], labels[steps[0] + 1]
+        return [f"time is not monthly and contiguous: {here} is followed by {there}; give every month once"]
+    return []
+
+
+def check_units(dataset: xr.Dataset) -> list[str]:
+    """Return a line per variable whose ``units`` attribute contradicts the contract."""
+    problems = []
+    for name, variable in VARIABLES.items():
+        units = dataset[name].attrs.get("units")
+        if units is not None and units not in variable.units:
+            problems.append(f"{name} has units '{units}', the contract needs '{variable.units[0]}'; {variable.cure}")
+    return problems
+
+
+def withheld_maps(values: np.ndarray) -> np.ndarray:
+    """Find maps that carry no information: withheld targets are stored as one constant.
+
+    Parameters
+    ----------
+    values : array, shape (..., lat, lon)
+
+    Returns
+    -------
+    array of bool, shape (...)
+    """
+    return values.max(axis=(-2, -1)) == values.min(axis=(-2, -1))
+
+
+def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) -> list[str]:
+    """Check the numbers of one variable in one scenario.
+
+    Parameters
+    ----------
+    name : str
+        A key of `VARIABLES`.
+    values : array, shape (time, ...)
+        That variable in that scenario, dims as in `VARIABLES` without ``ssp``.
+    ssp : str
+        The scenario, for the message.
+    months : array of str, shape (time,)
+        ``YYYY-MM`` labels, for the message.
+
+    Returns
+    -------
+    list of str
+        Empty if all is well. Maps of a target that are one constant are withheld, not wrong.
+    """
+    variable = VARIABLES[name]
+    flat = values.reshape(len(months), -1)
+    finite = np.isfinite(flat).all(axis=1)
+    if not finite.all():
+        bad = months[~finite]
+        return [
+            f"{name} has missing or infinite values in {ssp}, {bad[0]}"
+            + (f" .. {bad[-1]} ({bad.size} months)" if bad.size > 1 else "")
+            + "; a chunk of the store may be missing: fetch the file again"
+        ]
+    if name in TARGETS:
+        values = values[~withheld_maps(values)]
+        if values.size == 0:
+            return []
+    low, high, mean = float(values.min()), float(values.max()), float(values.mean(dtype=np.float64))
+    if low < variable.low or high > variable.high or not variable.mean_low <= mean <= variable.mean_high:
+        return [
+            f"{name} runs from {low:.4g} to {high:.4g} (mean {mean:.4g}) in {ssp}, not plausible in "
+            f"{variable.units[0]}; {variable.cure}"
+        ]
+    return []
+
+
+def scenario_fields(dataset: xr.Dataset, ssp: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, values) of each variable of one scenario, read from the store one at a time.
+
+    Raises
+    ------
+    DataError
+        If a chunk of the store cannot be decoded.
+    """
+    for name in VARIABLES:
+        try:
+            yield name, dataset[name].sel(ssp=ssp).values
+        except (RuntimeError, ValueError, OSError, EOFError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{name} of {ssp} cannot be read ({reason}); a file is damaged: fetch it again") from error
+
+
+def check(dataset: xr.Dataset) -> list[str]:
+    """Check a data set against the whole contract.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As read from a store or in the library's layout.
+
+    Returns
+    -------
+    list of str
+        One line per problem: the variable, the place and the cure. Empty if the contract is met.
+    """
+    try:
+        dataset = standardise(dataset)
+        problems = check_time(dataset)
+        if problems:
+            return problems
+        months = month_labels(dataset)
+        problems = check_units(dataset)
+        for ssp in dataset["ssp"].values:
+            for name, values in scenario_fields(dataset, ssp):
+                problems += check_values(name, values, ssp, months)
+    except DataError as error:
+        return [str(error)]
+    return problems

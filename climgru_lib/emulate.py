@@ -1,0 +1,185 @@
+"""Using a finished run: predictions as CF data sets, scores beside noise limits, the submission file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from . import noise, runs, splits
+from .cf import PREDICTIONS, as_dataset, open_prediction, write_prediction
+from .contract import TARGETS, InputError
+from .metrics import score_fields
+from .recipes import Recipe
+from .series import EmulationData, Normalizer, Scenario, denormalise, load
+from .splits import Split, first_target
+
+MONTHS_AT_ONCE = 128  # predicted in one forward pass
+
+__all__ = ["Emulator", "evaluate", "open_prediction", "write_prediction"]
+
+
+@dataclass
+class Emulator:
+    """A trained model with all that turns raw inputs into fields.
+
+    ``run`` is the content of ``run.json``.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    normalizer: Normalizer
+    run: dict[str, Any]
+
+    @classmethod
+    def open(cls, run_dir: str | Path) -> Emulator:
+        """Load a finished run; no code is executed by loading.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no finished run or its weights are damaged.
+        """
+        run = runs.require_finished(run_dir)
+        recipe = Recipe.from_json(run["recipe"])
+        with torch.device("meta"):
+            model = recipe.build(len(run["channels"]), tuple(run["grid"]))
+        model = runs.load_weights(Path(run_dir), model.to_empty(device="cpu"))
+        return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run)
+
+    def load(self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None) -> EmulationData:
+        """Read scenarios as this emulator wants them: its season, its normaliser.
+
+        Raises
+        ------
+        InputError
+            If the grid is not the one it was trained on.
+        """
+        grid = [dataset.sizes["lat"], dataset.sizes["lon"]]
+        if grid != self.run["grid"]:
+            raise InputError(f"the run was trained on the grid {self.run['grid']}, the data have {grid}")
+        return load(dataset, self.recipe.season, scenarios).normalise(self.normalizer)
+
+    @property
+    def first(self) -> int:
+        """Index of the first month that can be predicted."""
+        return first_target(self.recipe.window, self.recipe.lead)
+
+    @torch.inference_mode()
+    def fields(self, scenario: Scenario, data: EmulationData) -> np.ndarray:
+        """Predict a whole scenario.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            Normalised, of ``data``.
+        data : EmulationData
+
+        Returns
+        -------
+        array of float32, shape (time - first, 2, lat, lon), K and mm/day
+            Months from `first` on.
+        """
+        if len(data.months) <= self.first:
+            raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
+        if self.recipe.is_network:
+            maps = self._network(scenario.inputs)
+        else:
+            maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[self.first :]
+        return denormalise(maps, self.normalizer)
+
+    def _network(self, inputs: Tensor) -> Tensor:
+        window, device = self.recipe.window, next(self.model.parameters()).device
+        usable = inputs[: len(inputs) - self.recipe.lead]
+        count = len(usable) - window + 1
+        parts = []
+        for start in range(0, count, MONTHS_AT_ONCE):
+            stop = min(start + MONTHS_AT_ONCE, count) + window - 1
+            parts.append(self.model.forward_series(usable[None, start:stop].to(device), window)[0].cpu())
+        return torch.cat(parts)
+
+    def predict(self, data: EmulationData, ssp: str) -> xr.Dataset:
+        """Predict one scenario as a CF data set with dims (time, lat, lon)."""
+        return self.dress(self.fields(data.scenarios[ssp], data), data, ssp, self.first)
+
+    def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
+        """Dress fields (time, 2, lat, lon) of the months from ``first`` on as a CF data set; see `cf.as_dataset`."""
+        provenance = {key: self.run[key] for key in ("split", "seed", "code", "data")}
+        title = f"Climate emulation of {ssp} by {self.recipe.name}"
+        attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
+        return as_dataset(fields, data, first, attrs)
+
+
+def evaluate(run_dir: str | Path, data: EmulationData, split: Split | None = None) -> list[dict[str, Any]]:
+    """Score a run on the slices of a split against each member, and store the scores in ``metrics.json``.
+
+    Parameters
+    ----------
+    run_dir : str or Path
+        A finished run.
+    data : EmulationData
+        Normalised by the run's normaliser (`Emulator.load`, or the data it was trained with).
+    split : Split, optional
+        The run's own by default; another only if none of its scored months was trained on.
+
+    Returns
+    -------
+    list of dict
+        One entry per slice: ``ssp``, ``months`` (first and last), ``leaky``, and for ``avg`` (mean over the
+        members as truth) and ``m0`` (first member) the six metrics (K, mm/day) and ``score``; ``limits`` holds
+        the noise limits of `noise.limits`, None with one member.
+
+    Raises
+    ------
+    InputError
+        If a scored month was trained on, or its target is withheld.
+    """
+    emulator = Emulator.open(run_dir)
+    split = split or data.split or splits.named(emulator.run["split"])
+    slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
+    overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]
+    predictions = {ssp: emulator.fields(data.scenarios[ssp], data) for ssp in dict(slices)}
+    results = []
+    for (ssp, months), leaky in zip(slices, overlaps):
+        chosen = predictions[ssp][months.start - emulator.first : months.stop - emulator.first]
+        results.append({**_score_slice(chosen, data, ssp, months), "leaky": leaky})
+    runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
+    ssp, months = max(slices, key=lambda item: len(item[1]))
+    longest = predictions[ssp][months.start - emulator.first : months.stop - emulator.first]
+    write_prediction(emulator.dress(longest, data, ssp, months.start), Path(run_dir) / PREDICTIONS)
+    return results
+
+
+def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, months: range) -> bool:
+    """Tell whether scored months were trained on; refuse that but for a `published` run on its own slice."""
+    if ssp not in data.scenarios:
+        raise InputError(f"split {split.name} scores {ssp}; the data set has {', '.join(data.scenarios)}")
+    data.require_scored(ssp, months)
+    shared = sorted(set(emulator.run["trained"].get(ssp, ())) & set(data.months[months]))
+    if shared and not split.name == emulator.run["split"] == "published":
+        raise InputError(
+            f"{ssp} {shared[0]} .. {shared[-1]} would be scored, but the run was trained on it; choose another --split"
+        )
+    return bool(shared)
+
+
+def _score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range) -> dict[str, Any]:
+    """Score the fields (time, 2, lat, lon) of some months against each member in turn."""
+    truth = denormalise(data.scenarios[ssp].targets, data.normalizer)
+    prediction = dict(zip(TARGETS, fields.swapaxes(0, 1)))
+    by_member = [
+        score_fields(prediction, dict(zip(TARGETS, member[months].swapaxes(0, 1))), data.lat) for member in truth
+    ]
+    return {
+        "ssp": ssp,
+        "months": [data.months[months[0]], data.months[months[-1]]],
+        "avg": {name: float(np.mean([scores[name] for scores in by_member])) for name in by_member[0]},
+        "m0": by_member[0],
+        "limits": noise.limits(truth, months, data.calendar_month, data.lat),
+    }

@@ -1,0 +1,135 @@
+"""Baselines without a network: monthly climatology and pattern scaling.
+
+Both work on z-scored series, are fitted in closed form on the months that a split leaves, and hold their
+coefficients as buffers, so that they are saved and loaded like any other model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.signal import lfilter
+from torch import Tensor, nn
+
+from ..metrics import area_mean
+
+CO2, SO2, CH4 = 0, 1, 2  # input channels
+TAS = 0  # target channel
+CH4_MEMORY_YEARS, SO2_MEMORY_YEARS = 10.0, 5.0  # e-folding times, fitted to CESM2's global mean temperature
+
+
+@dataclass
+class FitSeries:
+    """One scenario for a closed-form fit.
+
+    ``inputs`` (time, channel, lat, lon) and ``target`` (time, 2, lat, lon), the mean over the members
+    that keep a month, are z-scored; ``weight`` (time,) is the number of those members, 0 if none;
+    ``calendar_month`` (time,) is 1..12.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    weight: np.ndarray
+    calendar_month: np.ndarray
+
+
+class Climatology(nn.Module):
+    """Predict each calendar month's mean map of the training months.
+
+    Parameters
+    ----------
+    grid : (int, int)
+        Number of latitudes and longitudes.
+    """
+
+    def __init__(self, grid: tuple[int, int]):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(12, 2, *grid))
+
+    def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
+        """Average the training months of each calendar month; ``lat`` is not needed here."""
+        for month in range(12):
+            maps, weights = _month(series, month)
+            self.mean[month] = torch.einsum("t,t...->...", weights / weights.sum(), maps)
+
+    def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
+        """Return the z-scored maps of every month, (time, 2, lat, lon)."""
+        return self.mean[torch.as_tensor(calendar_month - 1)]
+
+
+class PatternScaling(nn.Module):
+    """Regress each cell, per calendar month, on the global mean temperature that the forcings predict.
+
+    The global mean is a linear function of CO2, lagged CH4 and lagged SO2 plus a seasonal cycle; the lags
+    are exponential filters that start at the first month's value. Pattern scaling goes back to Santer et al.
+    (1990); this form with one predictor follows Luetjens et al. (2025), doi:10.1029/2024MS004619.
+
+    Parameters
+    ----------
+    grid : (int, int)
+        Number of latitudes and longitudes.
+    """
+
+    def __init__(self, grid: tuple[int, int]):
+        super().__init__()
+        self.register_buffer("global_slope", torch.zeros(3, dtype=torch.float64))
+        self.register_buffer("intercept", torch.zeros(12, 2, *grid))
+        self.register_buffer("slope", torch.zeros(12, 2, *grid))
+
+    def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
+        """Fit the global regression, then the pattern of each calendar month.
+
+        Parameters
+        ----------
+        series : list of FitSeries
+            The open scenarios.
+        lat : array, shape (lat,), degrees north
+            For the area weights of the global means.
+        """
+        predictors = np.concatenate([_global_predictors(s.inputs, lat) for s in series])
+        season = np.concatenate([np.eye(12)[s.calendar_month - 1] for s in series])
+        warming = np.concatenate([area_mean(s.target[:, TAS].numpy(), lat) for s in series])
+        root = np.sqrt(np.concatenate([s.weight for s in series]))[:, None]
+        design = np.hstack([predictors, season]) * root
+        coefficients = np.linalg.lstsq(design, warming * root[:, 0], rcond=None)[0]
+        self.global_slope[:] = torch.from_numpy(coefficients[:3])
+        for month in range(12):
+            maps, weights = _month(series, month)
+            warm = torch.cat([self._warming(s.inputs, lat)[s.calendar_month == month + 1] for s in series])
+            share = weights / weights.sum()
+            centre, mean = share @ warm, torch.einsum("t,t...->...", share, maps)
+            anomaly = share * (warm - centre)
+            self.slope[month] = torch.einsum("t,t...->...", anomaly / (anomaly @ warm), maps)
+            self.intercept[month] = mean - self.slope[month] * centre
+
+    def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
+        """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
+        month = torch.as_tensor(calendar_month - 1)
+        return self.intercept[month] + self.slope[month] * self._warming(inputs, lat)[:, None, None, None]
+
+    def _warming(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
+        return (torch.from_numpy(_global_predictors(inputs, lat)) @ self.global_slope).float()
+
+
+def _global_predictors(inputs: Tensor, lat: np.ndarray) -> np.ndarray:
+    """Return CO2, lagged CH4 and lagged SO2 as global means, float64 (time, 3), z-scored units."""
+    co2, so2, ch4 = (area_mean(inputs[:, channel].numpy(), lat) for channel in (CO2, SO2, CH4))
+    return np.stack([co2, _lagged(ch4, CH4_MEMORY_YEARS), _lagged(so2, SO2_MEMORY_YEARS)], axis=1)
+
+
+def _lagged(series: np.ndarray, years: float) -> np.ndarray:
+    """Filter a monthly series exponentially, starting in equilibrium with its first value."""
+    keep = np.exp(-1 / (12 * years))
+    return series[0] + lfilter([1 - keep], [1, -keep], series - series[0])
+
+
+def _month(series: list[FitSeries], month: int) -> tuple[Tensor, Tensor]:
+    """Return the maps and weights of one calendar month (0..11), months without weight left out."""
+    maps, weights = [], []
+    for s in series:
+        chosen = (s.calendar_month == month + 1) & (s.weight > 0)
+        maps.append(s.target[torch.from_numpy(chosen)])
+        weights.append(torch.from_numpy(s.weight[chosen]).float())
+    return torch.cat(maps), torch.cat(weights)

@@ -1,0 +1,139 @@
+"""The published first model: the starter's residual CNN with 3-D convolutions over (time, lat, lon)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .inputs import check_months, check_window
+
+_CHUNK = 16  # windows at a time where nothing couples them: keeps the volumes in little memory
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 x 3 convolutions with batch norm around a skip connection."""
+
+    def __init__(self, before: int, after: int):
+        super().__init__()
+        self.conv1 = nn.Conv3d(before, after, 3, padding=1)
+        self.bn1 = nn.BatchNorm3d(after)
+        self.conv2 = nn.Conv3d(after, after, 3, padding=1)
+        self.bn2 = nn.BatchNorm3d(after)
+        self.skip = (
+            nn.Identity() if before == after else nn.Sequential(nn.Conv3d(before, after, 1), nn.BatchNorm3d(after))
+        )
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """Transform `volume`, shape (batch, channel, time, lat, lon)."""
+        inner = F.relu(self.bn1(self.conv1(volume)), inplace=True)
+        return F.relu(self.bn2(self.conv2(inner)) + self.skip(volume), inplace=True)
+
+
+class Cnn3d(nn.Module):
+    """Residual 3D-CNN: stem, residual blocks, channel dropout and head, 3 x 3 x 3 with zero padding.
+
+    How the published model collapses time is not known; here every layer keeps it and the last step is taken.
+
+    Parameters
+    ----------
+    in_channels : int
+        Forcings and seasonal encoding.
+    widths : sequence of int
+        Channels of the stem, then of each residual block.
+    dropout : float
+        Of whole channels, before the head.
+    n_targets : int
+        Output channels, in order tas, pr.
+
+    Notes
+    -----
+    With n blocks the map depends on the last 2 n + 3 months of the window: 11 of 12 with the published four.
+    In evaluation mode blocks compute only the steps it depends on, which changes no output.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 6,
+        widths: Sequence[int] = (64, 128, 256, 512, 512),
+        dropout: float = 0.2,
+        n_targets: int = 2,
+    ):
+        super().__init__()
+        self.in_channels = in_channels
+        self.stem = nn.Sequential(
+            nn.Conv3d(in_channels, widths[0], 3, padding=1), nn.BatchNorm3d(widths[0]), nn.ReLU(inplace=True)
+        )
+        self.blocks = nn.ModuleList(ResidualBlock(*pair) for pair in pairwise(widths))
+        self.dropout = nn.Dropout3d(dropout)
+        self.head = nn.Sequential(
+            nn.Conv3d(widths[-1], widths[-1] // 2, 3, padding=1),
+            nn.BatchNorm3d(widths[-1] // 2),
+            nn.ReLU(inplace=True),
+        )
+        self.output = nn.Conv3d(widths[-1] // 2, n_targets, 1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map each window to the fields of its target month.
+
+        Parameters
+        ----------
+        windows : Tensor, shape (batch, time, channel, lat, lon), z-scored
+            Any grid.
+
+        Returns
+        -------
+        Tensor, shape (batch, target, lat, lon), z-scored
+
+        Raises
+        ------
+        InputError
+            If the number of channels is not the network's.
+        """
+        check_months(windows, self.in_channels)
+        left = 2 * len(self.blocks) + 2
+        volume = self._recent(windows.transpose(1, 2), left)
+        volume = self.stem(volume.contiguous(memory_format=torch.channels_last_3d))  # several times faster on CPUs
+        for done, block in enumerate(self.blocks):
+            volume = block(self._recent(volume, left - 1 - 2 * done))
+        volume = self.head(self._recent(self.dropout(volume), 1))
+        return self.output(volume[:, :, -1:]).squeeze(2)
+
+    def _recent(self, volume: Tensor, convolutions: int) -> Tensor:
+        """Keep the steps the last depends on through `convolutions`; batch norm in training needs all."""
+        return volume if self.training else volume[:, :, -(convolutions + 1) :]
+
+    def forward_series(self, months: Tensor, window: int) -> Tensor:
+        """Map every window of a series, each by itself.
+
+        Parameters
+        ----------
+        months : Tensor, shape (batch, time, channel, lat, lon), z-scored
+            Consecutive months; each batch element is a series of its own.
+        window : int, months
+
+        Returns
+        -------
+        Tensor, shape (batch, time - window + 1, target, lat, lon), z-scored
+            Output j is that of the window of months j .. j + window - 1.
+
+        Raises
+        ------
+        InputError
+            If the number of channels is not the network's, or the window does not fit.
+
+        Notes
+        -----
+        Windows share months but not their encodings: zero padding in time acts at the edges of each window.
+        """
+        check_months(months, self.in_channels)
+        check_window(months, window)
+        windows = months.unfold(1, window, 1).movedim(-1, 2)
+        series, count = windows.shape[:2]
+        order = torch.arange(series * count, device=months.device)
+        size = len(order) if self.training or torch.is_grad_enabled() else _CHUNK
+        maps = [self.forward(windows[part // count, part % count]) for part in order.split(size)]
+        return torch.cat(maps).unflatten(0, (series, count))

@@ -1,0 +1,221 @@
+"""The published final model: two pathways of a spatial encoder and a GRU, one per variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..contract import InputError
+from .encoders import SqueezeExcite, spatial_encoder
+from .gru_windows import last_outputs, project
+from .inputs import check_months, check_window
+
+_PARTS = ("spatial_encoder", "se", "temporal_model", "ln", "output_proj")
+_CHUNK = 64  # months encoded at a time where nothing couples them: keeps the maps in little memory
+
+
+class ConvGru(nn.Module):
+    """Conv-GRU with one pathway per variable and no shared weights (the published method, "Final model").
+
+    Each month is encoded by convolutions and channel attention, flattened, and read by a GRU over the window;
+    layer norm of its last output and a two-layer head give the map. At the defaults it has 352 878 672
+    parameters, under the names of the published checkpoints (1 = tas, 2 = pr).
+
+    Parameters
+    ----------
+    in_channels : int
+        Forcings and seasonal encoding.
+    grid : (int, int)
+        Latitudes and longitudes.
+    width : int
+        d of the encoder; a multiple of 4.
+    hidden, layers : int
+        Size and depth of the GRU.
+    head : int
+        Width of the head.
+    dropout : float
+        Between GRU layers and in the head.
+    bidirectional : bool
+        The backward direction's last output has seen the window's last month only.
+    padding : {"zeros", "circular"}
+        Of the longitudes; "zeros" is published.
+    n_targets : int
+        Number of pathways; output channels in order tas, pr.
+
+    Raises
+    ------
+    InputError
+        If the width is no multiple of 4 or the padding is unknown.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 6,
+        grid: tuple[int, int] = (48, 72),
+        width: int = 32,
+        hidden: int = 512,
+        layers: int = 2,
+        head: int = 1024,
+        dropout: float = 0.2,
+        bidirectional: bool = False,
+        padding: str = "zeros",
+        n_targets: int = 2,
+    ):
+        super().__init__()
+        if width < 4 or width % 4:
+            raise InputError(f"the width of the encoder must be a multiple of 4, got {width}")
+        self.in_channels, self.grid, self.n_targets = in_channels, tuple(grid), n_targets
+        features = 4 * width * ((grid[0] + 1) // 2) * ((grid[1] + 1) // 2)
+        out = hidden * (2 if bidirectional else 1)
+        between = dropout if layers > 1 else 0.0
+        for i in range(1, n_targets + 1):
+            parts = (
+                spatial_encoder(in_channels, width, padding),
+                SqueezeExcite(4 * width),
+                nn.GRU(features, hidden, layers, True, True, between, bidirectional),
+                nn.LayerNorm(out),
+                nn.Sequential(
+                    nn.Linear(out, head),
+                    nn.LayerNorm(head),
+                    nn.ReLU(inplace=True),
+                    nn.Dropout(dropout),
+                    nn.Linear(head, grid[0] * grid[1]),
+                ),
+            )
+            for name, part in zip(_PARTS, parts):
+                self.add_module(f"{name}{i}", part)
+
+    def _pathways(self) -> list[list[nn.Module]]:
+        return [[getattr(self, f"{name}{i}") for name in _PARTS] for i in range(1, self.n_targets + 1)]
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map each window to the fields of its target month: the plain form, every window by itself.
+
+        Parameters
+        ----------
+        windows : Tensor, shape (batch, time, channel, lat, lon), z-scored
+
+        Returns
+        -------
+        Tensor, shape (batch, target, lat, lon), z-scored
+
+        Raises
+        ------
+        InputError
+            If channels or grid are not those of the network.
+        """
+        check_months(windows, self.in_channels, self.grid)
+        batch, time = windows.shape[:2]
+        maps = []
+        for encoder, attention, gru, norm, head in self._pathways():
+            features = attention(encoder(windows.flatten(0, 1))).reshape(batch, time, -1)
+            maps.append(head(norm(gru(features)[0][:, -1])))
+        return torch.stack(maps, dim=1).unflatten(-1, self.grid)
+
+    def forward_series(self, months: Tensor, window: int) -> Tensor:
+        """Map every window of a series at once: the shared form, each month encoded and projected once.
+
+        Parameters
+        ----------
+        months : Tensor, shape (batch, time, channel, lat, lon), z-scored
+            Consecutive months; each batch element is a series of its own.
+        window : int, months
+
+        Returns
+        -------
+        Tensor, shape (batch, time - window + 1, target, lat, lon), z-scored
+            Output j is that of the window of months j .. j + window - 1.
+
+        Raises
+        ------
+        InputError
+            If channels or grid are not those of the network, or the window does not fit.
+
+        Notes
+        -----
+        In evaluation mode it equals `forward` over the unfolded windows up to rounding, gradients included.
+        In training mode batch norm sees each month once, not once per window that holds it; dropout masks are
+        drawn per window (and step) in both.
+        """
+        check_months(months, self.in_channels, self.grid)
+        check_window(months, window)
+        series = months.shape[:2]
+        maps = []
+        for encoder, attention, gru, norm, head in self._pathways():
+            chunks = months.flatten(0, 1).split(self._chunk(series.numel()))
+            projected = [project(gru, attention(encoder(chunk)).flatten(1)) for chunk in chunks]
+            gates = [torch.cat(parts).unflatten(0, series) for parts in zip(*projected)]
+            maps.append(head(norm(last_outputs(gru, gates, window))))
+        return torch.stack(maps, dim=2).unflatten(-1, self.grid)
+
+    def _chunk(self, months: int) -> int:
+        """Months to encode at a time: all of them where batch norm or a gradient couples them."""
+        return months if self.training or torch.is_grad_enabled() else _CHUNK
+
+    @classmethod
+    def from_published(
+        cls,
+        state_dict: Mapping[str, Tensor],
+        grid: tuple[int, int] = (48, 72),
+        dropout: float = 0.2,
+        padding: str = "zeros",
+    ) -> ConvGru:
+        """Build the network from the parameters of a published checkpoint.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to Tensor
+            Under the published names, with or without the prefix ``model.``; where it occurs, entries without
+            it are ignored. The tensors are taken over, not copied.
+        grid : (int, int)
+            Latitudes and longitudes; parameters tell only their product.
+        dropout, padding
+            As in the constructor; parameters do not tell them.
+
+        Returns
+        -------
+        ConvGru
+            In training mode, as any new module.
+
+        Raises
+        ------
+        InputError
+            If a parameter is missing, unknown or of the wrong shape.
+        """
+        prefix = "model." if any(name.startswith("model.") for name in state_dict) else ""
+        state = {name.removeprefix(prefix): value for name, value in state_dict.items() if name.startswith(prefix)}
+        with torch.device("meta"):
+            network = cls(grid=grid, dropout=dropout, padding=padding, **_sizes(state))
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        for name in sorted(expected.keys() ^ state.keys()):
+            fault = "missing" if name in expected else "unknown"
+            raise InputError(f"not a published Conv-GRU: {name} is {fault}")
+        for name in expected:
+            if tuple(state[name].shape) != expected[name]:
+                raise InputError(
+                    f"not a published Conv-GRU on the grid {grid[0]} x {grid[1]}: "
+                    f"{name} has shape {tuple(state[name].shape)}, expected {expected[name]}"
+                )
+        network.load_state_dict(state, assign=True)
+        return network
+
+
+def _sizes(state: Mapping[str, Tensor]) -> dict[str, int | bool]:
+    """Read the constructor's sizes off the shapes of the first pathway."""
+    try:
+        width, in_channels = state["spatial_encoder1.0.weight"].shape[:2]
+        hidden = state["temporal_model1.weight_hh_l0"].shape[1]
+        head = state["output_proj1.0.weight"].shape[0]
+    except KeyError as error:
+        raise InputError(f"not a published Conv-GRU: {error.args[0]} is missing") from None
+    return {
+        "in_channels": in_channels,
+        "width": width,
+        "hidden": hidden,
+        "head": head,
+        "layers": sum(f"temporal_model1.weight_hh_l{k}" in state for k in range(len(state))),
+        "bidirectional": "temporal_model1.weight_hh_l0_reverse" in state,
+        "n_targets": sum(f"ln{k}.weight" in state for k in range(len(state))),
+    }

@@ -1,0 +1,83 @@
+"""Blocks of the Conv-GRU: the spatial encoder of one month and its channel attention."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..contract import InputError
+
+
+class GlobeConv2d(nn.Conv2d):
+    """3 x 3 convolution of maps that joins west and east: circular in longitude, zeros in latitude."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
+        super().__init__(in_channels, out_channels, 3, stride, padding=(1, 0))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Convolve `maps`, shape (sample, channel, lat, lon)."""
+        return super().forward(F.pad(maps, (1, 1, 0, 0), mode="circular"))
+
+
+class FlatConv2d(nn.Conv2d):
+    """3 x 3 convolution of maps with zeros around them (the published method: a seam at 0 E)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
+        super().__init__(in_channels, out_channels, 3, stride, padding=1)
+
+
+CONVOLUTIONS = {"zeros": FlatConv2d, "circular": GlobeConv2d}
+
+
+def spatial_encoder(in_channels: int, width: int, padding: str = "zeros") -> nn.Sequential:
+    """Return the published encoder of one month: four convolutions with batch norm and ReLU.
+
+    Parameters
+    ----------
+    in_channels : int
+    width : int
+        d; the convolutions have d, 2d, 2d (stride 2) and 4d channels.
+    padding : {"zeros", "circular"}
+        Of the longitudes; latitudes have zeros.
+
+    Returns
+    -------
+    nn.Sequential
+        (sample, in_channels, lat, lon) -> (sample, 4 d, ceil(lat / 2), ceil(lon / 2)).
+
+    Raises
+    ------
+    InputError
+        If the padding is unknown.
+    """
+    if padding not in CONVOLUTIONS:
+        raise InputError(f"unknown padding {padding!r}; choose one of {', '.join(CONVOLUTIONS)}")
+    conv = CONVOLUTIONS[padding]
+    widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
+    layers: list[nn.Module] = []
+    for stride, (before, after) in zip((1, 1, 2, 1), pairwise(widths)):
+        layers += [conv(before, after, stride), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class SqueezeExcite(nn.Module):
+    """Channel attention: scales each channel by a number in 0..1 made from the global means (Hu et al. 2018).
+
+    Parameters
+    ----------
+    channels : int
+        The inner width is channels / 16.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels // 16, 1)
+        self.conv2 = nn.Conv2d(channels // 16, channels, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Scale `maps`, shape (sample, channel, lat, lon)."""
+        means = maps.mean((-2, -1), keepdim=True)
+        return maps * torch.sigmoid(self.conv2(F.relu(self.conv1(means))))

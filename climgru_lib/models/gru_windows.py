@@ -1,0 +1,85 @@
+"""A GRU over every window of a series that computes what windows share only once.
+
+A month enters up to `window` windows. Its projection into the gates of the first layer, by far the largest
+matrix product of the published network, is the same in all of them; only the recurrences, which are small,
+belong to one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def project(gru: nn.GRU, features: Tensor, layer: int = 0) -> list[Tensor]:
+    """Project features into the input gates of a layer.
+
+    Parameters
+    ----------
+    gru : nn.GRU
+    features : Tensor, shape (..., feature)
+        For layer 0 the flattened maps of months, (month, feature).
+    layer : int
+
+    Returns
+    -------
+    list of Tensor, shape (..., 3 hidden)
+        One per direction; gates in PyTorch's order reset, update, new.
+    """
+    directions = ("", "_reverse") if gru.bidirectional else ("",)
+    return [
+        F.linear(features, getattr(gru, f"weight_ih_l{layer}{way}"), getattr(gru, f"bias_ih_l{layer}{way}"))
+        for way in directions
+    ]
+
+
+def last_outputs(gru: nn.GRU, gates: Sequence[Tensor], window: int) -> Tensor:
+    """Run the GRU over every window and return its output at each window's last month.
+
+    Parameters
+    ----------
+    gru : nn.GRU
+        Any number of layers, one or two directions. In training mode dropout between layers draws a mask per
+        window and step, as `nn.GRU` does.
+    gates : sequence of Tensor, shape (batch, time, 3 hidden)
+        Input gates of the first layer per direction, see `project`.
+    window : int, months
+
+    Returns
+    -------
+    Tensor, shape (batch, time - window + 1, hidden x directions)
+        Equal to ``gru(windows)[0][:, -1]`` up to rounding.
+    """
+    count = gates[0].shape[1] - window + 1
+    steps = [[gate[:, start : start + count] for start in range(window)] for gate in gates]
+    for layer in range(gru.num_layers - 1):
+        scanned = [_scan(steps[0], gru, layer)]
+        if gru.bidirectional:
+            scanned.append(_scan(steps[1][::-1], gru, layer, "_reverse")[::-1])
+        outputs = torch.stack([torch.cat(states, dim=-1) for states in zip(*scanned)])
+        outputs = F.dropout(outputs, gru.dropout, gru.training)
+        steps = [gate.unbind() for gate in project(gru, outputs, layer + 1)]
+    last = gru.num_layers - 1
+    states = [_scan(steps[0], gru, last)[-1]]
+    if gru.bidirectional:
+        states += _scan(steps[1][-1:], gru, last, "_reverse")
+    return torch.cat(states, dim=-1)
+
+
+def _scan(steps: Sequence[Tensor], gru: nn.GRU, layer: int, direction: str = "") -> list[Tensor]:
+    """Return the hidden state after each step, from zeros on; `steps` are input gates (..., 3 hidden)."""
+    w_hh = getattr(gru, f"weight_hh_l{layer}{direction}")
+    b_hh = getattr(gru, f"bias_hh_l{layer}{direction}")
+    hidden = gru.hidden_size
+    state = steps[0].new_zeros(*steps[0].shape[:-1], hidden)
+    states = []
+    for gate in steps:
+        recurrent = F.linear(state, w_hh, b_hh)
+        reset, update = torch.sigmoid(gate[..., : 2 * hidden] + recurrent[..., : 2 * hidden]).chunk(2, dim=-1)
+        new = torch.tanh(gate[..., 2 * hidden :] + reset * recurrent[..., 2 * hidden :])
+        state = new + update * (state - new)
+        states.append(state)
+    return states

@@ -1,0 +1,211 @@
+"""Recipes: everything that defines a training, as frozen dataclasses of JSON types."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from torch import nn
+
+from . import encoding
+from .contract import InputError
+from .losses import MSE, PUBLISHED
+from .models import Climatology, Cnn3d, ConvGru, PatternScaling
+
+MODELS = {
+    "climatology": Climatology,
+    "pattern_scaling": PatternScaling,
+    "cnn3d": Cnn3d,
+    "conv_gru": ConvGru,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recipe; it stays when settings are changed with `with_settings`.
+    model : str
+        A key of `MODELS`.
+    architecture : dict
+        Keyword arguments of the model but for input channels and grid, which come from the data.
+    season : str
+        Seasonal encoding, see `encoding`.
+    window, lead : int, months
+        Target t is predicted from the input months t - lead - window + 1 .. t - lead.
+    loss : dict
+        Weight of each term, see `losses.CompositeLoss`.
+    dice_per_sample, area_weighted : bool
+        Dice over each map instead of the batch; area weights in the loss. The published method has neither.
+    epochs : int
+    learning_rate, weight_decay : float
+        Of AdamW; with weight decay 0 this is Adam.
+    cosine_epochs : int
+        Epochs after which cosine annealing, stepped per epoch, would reach ``min_learning_rate``; 0 keeps
+        the learning rate constant.
+    min_learning_rate : float
+    runs, run_length : int
+        A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
+    """
+
+    name: str
+    model: str
+    architecture: dict[str, Any] = field(default_factory=dict)
+    season: str = "published"
+    window: int = 12
+    lead: int = 1
+    loss: dict[str, float] = field(default_factory=lambda: dict(PUBLISHED))
+    dice_per_sample: bool = False
+    area_weighted: bool = False
+    epochs: int = 45
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    cosine_epochs: int = 100
+    min_learning_rate: float = 1e-6
+    runs: int = 1
+    run_length: int = 11
+
+    def __post_init__(self):
+        encoding.channels(self.season)
+        if self.model not in MODELS:
+            raise InputError(f"unknown model '{self.model}'; there are {', '.join(MODELS)}")
+        known = set(_architecture(self.model))
+        for key in self.architecture:
+            if key not in known:
+                raise InputError(f"{self.model} has no setting '{key}'; it has {', '.join(sorted(known)) or 'none'}")
+        for name, least in {
+            "window": 1,
+            "lead": 0,
+            "epochs": 1,
+            "runs": 1,
+            "run_length": 1,
+            "cosine_epochs": 0,
+        }.items():
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the recipe is trained by gradient descent; baselines are fitted in closed form."""
+        return self.model in ("cnn3d", "conv_gru")
+
+    def build(self, n_channels: int, grid: tuple[int, int]) -> nn.Module:
+        """Build the untrained model.
+
+        Parameters
+        ----------
+        n_channels : int
+            Input channels, seasonal encoding included.
+        grid : (int, int)
+            Number of latitudes and longitudes.
+        """
+        if not self.is_network:
+            return MODELS[self.model](grid)
+        given = {"in_channels": n_channels, "grid": grid}
+        accepted = inspect.signature(MODELS[self.model]).parameters
+        return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Recipe:
+        """Rebuild from `to_json`."""
+        return cls(**values)
+
+
+def _architecture(model: str) -> list[str]:
+    parameters = inspect.signature(MODELS[model]).parameters
+    return [name for name in parameters if name not in ("in_channels", "grid")]
+
+
+_COMPACT = {"learning_rate": 1e-3, "epochs": 20, "cosine_epochs": 20, "runs": 4, "run_length": 24}
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("climatology", "climatology"),
+        Recipe("pattern-scaling", "pattern_scaling"),
+        Recipe(
+            "published-first",
+            "cnn3d",
+            {"widths": [64, 128, 256, 512, 512]},
+            loss=dict(MSE),
+            learning_rate=5e-4,
+            weight_decay=0.0,
+            cosine_epochs=0,
+        ),
+        Recipe("published-final", "conv_gru", {"width": 32, "hidden": 512, "layers": 2, "head": 1024}),
+        Recipe("compact-first", "cnn3d", {"widths": [4, 8, 16, 16]}, loss=dict(MSE), **_COMPACT),
+        Recipe("compact", "conv_gru", {"width": 4, "hidden": 32, "layers": 2, "head": 64}, **_COMPACT),
+    )
+}
+
+
+def named(name: str) -> Recipe:
+    """Return a recipe by name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in RECIPES:
+        raise InputError(f"unknown recipe '{name}'; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """Change fields of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    settings : iterable of str
+        ``key=value`` with a field of `Recipe` or a dotted entry of ``architecture`` or ``loss``
+        (``loss.pr_dice=0.7``); the value is JSON, or a plain word.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or a value has the wrong type.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set wants key=value, got '{setting}'")
+        head, _, entry = key.partition(".")
+        old = changes.get(head, getattr(recipe, head, None)) if head in _SETTABLE else None
+        if old is None or bool(entry) != isinstance(old, dict):
+            raise InputError(f"no setting '{key}'; there are {', '.join(_SETTABLE)} (architecture.KEY, loss.TERM)")
+        value = _parse(text)
+        if entry:
+            changes[head] = {**old, entry: value}
+        elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+            changes[head] = float(value)
+        elif type(value) is type(old):
+            changes[head] = value
+        else:
+            raise InputError(f"{key} wants a {type(old).__name__}, got '{text}'")
+    return replace(recipe, **changes)
+
+
+_SETTABLE = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "model"))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,99 @@
+"""The competition's files: a submission of 360 months as CSV, and the score of one file against another.
+
+A row is ``ID,Prediction`` with ``ID`` = ``t{month:03d}_{variable}_{lat:.2f}_{lon:.2f}``: month from 0, tas
+before pr, latitude south to north, longitude fastest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from . import runs
+from .contract import TARGETS, InputError
+from .metrics import kaggle_score, published_metrics
+
+MONTHS = 360
+
+
+def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
+    """Write the last 360 months of a prediction as a submission; values as ``%.8g``.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        ``tas`` (K) and ``pr`` (mm/day), dims (time, lat, lon).
+    out : str or Path
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 360 months.
+    """
+    if dataset.sizes["time"] < MONTHS:
+        raise InputError(f"a submission holds {MONTHS} months, the prediction has {dataset.sizes['time']}")
+    dataset = dataset.sortby("lat").isel(time=slice(-MONTHS, None))
+    fields = np.stack([dataset[var].transpose("time", "lat", "lon").values for var in TARGETS], axis=1)
+    rows = "".join(f"{cell},%.8g\n" for cell in _cells(dataset["lat"].values, dataset["lon"].values))
+
+    def write(path: Path) -> None:
+        with path.open("w") as file:
+            file.write("ID,Prediction\n")
+            for month, values in enumerate(fields.reshape(len(fields), -1).tolist()):
+                file.write(rows.replace("@", f"t{month:03d}") % tuple(values))
+
+    runs.write_atomically(Path(out), write)
+
+
+def _cells(lat: np.ndarray, lon: np.ndarray) -> list[str]:
+    """Return the IDs of one month, with @ for its name."""
+    return [f"@_{var}_{y:.2f}_{x:.2f}" for var in TARGETS for y in lat for x in lon]
+
+
+def score_files(submission: str | Path, solution: str | Path) -> float:
+    """Compute the Kaggle score of a submission, as the official scorer does.
+
+    Parameters
+    ----------
+    submission, solution : str or Path
+        CSV files with the same IDs in the submission's order.
+
+    Returns
+    -------
+    float
+        Lower is better. Area weights come from the latitudes in the IDs, which have two decimals.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, IDs differ or are out of order, or a value is not finite.
+    """
+    predicted, lat = _read(Path(submission))
+    truth, _ = _read(Path(solution))
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"{submission} holds {predicted.shape[0]} months, {solution} {truth.shape[0]}, or another grid"
+        )
+    return kaggle_score({var: published_metrics(predicted[:, i], truth[:, i], lat) for i, var in enumerate(TARGETS)})
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return fields (time, 2, lat, lon) and latitudes of a submission or solution."""
+    try:
+        table = pd.read_csv(path, usecols=[0, 1], names=["ID", "Prediction"], header=0)
+        ids, values = table["ID"].to_numpy(dtype=object), table["Prediction"].to_numpy(dtype=np.float64)
+        cells = [name.split("_") for name in ids if name.startswith(ids[0].split("_")[0] + "_")]
+        lat = np.array(list(dict.fromkeys(float(cell[2]) for cell in cells)))
+        lon = np.array(list(dict.fromkeys(float(cell[3]) for cell in cells)))
+    except (OSError, ValueError, IndexError, AttributeError, pd.errors.ParserError) as error:
+        raise InputError(f"{path} is no submission: it needs the columns ID and Prediction ({error})") from error
+    n_months, rest = divmod(len(ids), len(cells))
+    expected = [cell.replace("@", f"t{month:03d}") for month in range(n_months) for cell in _cells(lat, lon)]
+    if rest or len(expected) != len(ids) or not (ids == np.array(expected, dtype=object)).all():
+        raise InputError(f"{path}: IDs are missing or out of order; months from 000, tas before pr, south to north")
+    if not np.isfinite(values).all():
+        raise InputError(f"{path}: {ids[~np.isfinite(values)][0]} is not a finite number")
+    return values.reshape(n_months, len(TARGETS), len(lat), len(lon)), lat

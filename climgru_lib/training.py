@@ -1,0 +1,182 @@
+"""Training: one Lightning adapter for the networks, a closed-form fit for the baselines.
+
+A training writes weights, curves and provenance into its run directory and nothing else. It can be stopped by
+a signal at any batch and continued to the same weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import runs
+from .batches import RunSampler
+from .contract import InputError
+from .losses import CompositeLoss
+from .metrics import area_weights
+from .models import FitSeries
+from .recipes import Recipe
+from .series import EmulationData
+
+KEEP_CHECKPOINT_BELOW = 100_000_000  # parameters; a larger run's checkpoint is deleted when it is finished
+
+
+def pick_device(device: str) -> torch.device:
+    """Return the device to compute on; ``auto`` takes a CUDA device where there is one.
+
+    Raises
+    ------
+    InputError
+        If CUDA is asked for and absent, or the name is none of auto, cpu, cuda.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"unknown device '{device}'; there are auto, cpu and cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("no CUDA device here; use --device cpu or auto")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def fit(
+    recipe: Recipe,
+    data: EmulationData,
+    run_dir: str | Path,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32",
+    resume: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a recipe and leave a finished run directory.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : EmulationData
+        From `series.prepare` with the recipe's season; its split says what may be trained on.
+    run_dir : str or Path
+        A finished run of the same recipe, data, seed and code is reused; an unfinished one needs ``resume``.
+    seed : int
+        Seeds initial weights, dropout and batch order.
+    device : {"auto", "cpu", "cuda"}
+    precision : {"32", "bf16"}
+        32 means that TF32 is off.
+    resume : bool
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Path
+        The run directory.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or an argument is unknown.
+    runs.Stopped
+        If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
+    """
+    run_dir = Path(run_dir)
+    if precision not in ("32", "bf16"):
+        raise InputError(f"unknown precision '{precision}'; there are 32 and bf16")
+    where = pick_device(device)
+    if recipe.season != data.season:
+        raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
+    identity = {
+        "recipe": recipe.to_json(),
+        "split": data.split.name,
+        "seed": seed,
+        "data": data.fingerprint,
+        "code": runs.code_version(),
+        "precision": precision,
+    }
+    state = runs.begin(run_dir, identity, resume)
+    if state == "finished":
+        print(f"reused the finished run {run_dir.name}")
+        return run_dir
+    started = time.monotonic()
+    torch.manual_seed(seed)
+    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+    if recipe.is_network:
+        _train(model, recipe, data, run_dir, seed, where, precision, progress)
+    else:
+        model.fit(fit_series(data, recipe), data.lat)
+    runs.save_weights(run_dir, model)
+    n_parameters = sum(p.numel() for p in model.parameters())
+    if n_parameters > KEEP_CHECKPOINT_BELOW:
+        (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
+    runs.finish(
+        run_dir,
+        normalizer=data.normalizer.to_json(),
+        channels=data.channels,
+        grid=[len(data.lat), len(data.lon)],
+        trained=trained_months(data, recipe),
+        parameters=n_parameters,
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+        wall_seconds=round(time.monotonic() - started, 1),
+        peak_memory_mb=round(runs.peak_memory_mb()),
+    )
+    return run_dir
+
+
+def trained_months(data: EmulationData, recipe: Recipe) -> dict[str, list[str]]:
+    """Return the months ``YYYY-MM`` that any member was trained on, by scenario."""
+    masks = data.training_targets(recipe.window, recipe.lead)
+    return {ssp: data.months[keep.any(axis=0)].tolist() for ssp, keep in masks.items()}
+
+
+def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
+    """Return the open scenarios for a closed-form fit: members' mean targets and their weights."""
+    series = []
+    for ssp, keep in data.training_targets(recipe.window, recipe.lead).items():
+        scenario, count = data.scenarios[ssp], keep.sum(axis=0)
+        share = torch.from_numpy(keep / np.maximum(count, 1)).float()
+        mean = torch.einsum("mt,mtcyx->tcyx", share, scenario.targets)
+        series.append(FitSeries(scenario.inputs, mean, count.astype(float), data.calendar_month))
+    return series
+
+
+def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> None:
+    """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
+    import lightning
+
+    from lightning.fabric.utilities.rank_zero import PossibleUserWarning
+
+    from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    loss = CompositeLoss(
+        recipe.loss,
+        dice_per_sample=recipe.dice_per_sample,
+        area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
+    )
+    sampler = RunSampler(data, recipe, seed, device)
+    module = Emulation(model, loss, recipe)
+    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress)
+    trainer = lightning.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision={"32": "32-true", "bf16": "bf16-mixed"}[precision],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+        callbacks=[callback],
+        plugins=[AtomicCheckpoint()],
+        default_root_dir=run_dir,
+    )
+    checkpoint = run_dir / runs.CHECKPOINT
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=PossibleUserWarning)
+        trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    trainer.save_checkpoint(checkpoint)
