@@ -6,6 +6,7 @@ Opening is lazy; values are read, and checked, by `climgru_lib.series.load`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -106,3 +107,48 @@ def missing_chunks(path: Path, dataset: xr.Dataset) -> list[str]:
             f"{months[first]} .. {months[last]}; fetch the store again"
         )
     return problems
+
+
+def _manifest_path(path: Path) -> Path:
+    return path.with_name(path.name + ".manifest.json")
+
+
+def _files(path: Path) -> dict[str, Path]:
+    if path.is_file():
+        return {path.name: path}
+    return {str(file.relative_to(path)): file for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def write_manifest(path: Path) -> Path:
+    """Write size and SHA-256 of every file of a store into ``<store>.manifest.json`` beside it.
+
+    Chunks carry no checksum of their own; with the manifest `check_manifest` finds a damaged one.
+    """
+    entries = {
+        name: [file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()]
+        for name, file in _files(path).items()
+    }
+    manifest = _manifest_path(path)
+    manifest.write_text(json.dumps(entries, indent=0) + "\n")
+    return manifest
+
+
+def check_manifest(path: Path) -> list[str]:
+    """Compare a store with its manifest; return one line per missing or changed file, none without a manifest."""
+    manifest = _manifest_path(path)
+    if not manifest.is_file():
+        return []
+    files, problems = _files(path), []
+    for name, (size, digest) in json.loads(manifest.read_text()).items():
+        if name not in files:
+            problems.append(f"{path}: {name} is missing; fetch the store again")
+        elif files[name].stat().st_size != size or hashlib.sha256(files[name].read_bytes()).hexdigest() != digest:
+            problems.append(f"{path}: {name} differs from the manifest; fetch the store again")
+    return problems
+
+
+def output_dir(out_dir: str = "") -> Path:
+    """Return where results go: ``out_dir``, else ``$CLIMGRU_OUT``, ``build/`` of the checkout, or the user's cache."""
+    checkout = Path(__file__).resolve().parent.parent
+    default = checkout / "build" if (checkout / "pyproject.toml").is_file() else cache_dir()
+    return Path(out_dir or os.environ.get("CLIMGRU_OUT") or default).resolve()

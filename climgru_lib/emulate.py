@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from . import noise, runs, splits
 from .cf import PREDICTIONS, as_dataset, open_prediction, write_prediction
 from .contract import TARGETS, InputError
+from .devices import pick_device
 from .metrics import score_fields
 from .recipes import Recipe
 from .series import EmulationData, Normalizer, Scenario, denormalise, load
@@ -36,10 +37,11 @@ class Emulator:
     recipe: Recipe
     normalizer: Normalizer
     run: dict[str, Any]
+    bf16: bool = False
 
     @classmethod
-    def open(cls, run_dir: str | Path) -> Emulator:
-        """Load a finished run; no code is executed by loading.
+    def open(cls, run_dir: str | Path, device: str = "cpu", precision: str = "32") -> Emulator:
+        """Load a finished run onto a device (auto, cpu, cuda); no code is executed by loading.
 
         Raises
         ------
@@ -51,7 +53,9 @@ class Emulator:
         with torch.device("meta"):
             model = recipe.build(len(run["channels"]), tuple(run["grid"]))
         model = runs.load_weights(Path(run_dir), model.to_empty(device="cpu"))
-        return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run)
+        if recipe.is_network:
+            model = model.to(pick_device(device))
+        return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
 
     def load(self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None) -> EmulationData:
         """Read scenarios as this emulator wants them: its season, its normaliser.
@@ -101,7 +105,8 @@ class Emulator:
         parts = []
         for start in range(0, count, MONTHS_AT_ONCE):
             stop = min(start + MONTHS_AT_ONCE, count) + window - 1
-            parts.append(self.model.forward_series(usable[None, start:stop].to(device), window)[0].cpu())
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                parts.append(self.model.forward_series(usable[None, start:stop].to(device), window)[0].float().cpu())
         return torch.cat(parts)
 
     def predict(self, data: EmulationData, ssp: str) -> xr.Dataset:
@@ -116,7 +121,9 @@ class Emulator:
         return as_dataset(fields, data, first, attrs)
 
 
-def evaluate(run_dir: str | Path, data: EmulationData, split: Split | None = None) -> list[dict[str, Any]]:
+def evaluate(
+    run_dir: str | Path, data: EmulationData, split: Split | None = None, emulator: Emulator | None = None
+) -> list[dict[str, Any]]:
     """Score a run on the slices of a split against each member, and store the scores in ``metrics.json``.
 
     Parameters
@@ -127,6 +134,8 @@ def evaluate(run_dir: str | Path, data: EmulationData, split: Split | None = Non
         Normalised by the run's normaliser (`Emulator.load`, or the data it was trained with).
     split : Split, optional
         The run's own by default; another only if none of its scored months was trained on.
+    emulator : Emulator, optional
+        The run, if it is open already.
 
     Returns
     -------
@@ -140,7 +149,7 @@ def evaluate(run_dir: str | Path, data: EmulationData, split: Split | None = Non
     InputError
         If a scored month was trained on, or its target is withheld.
     """
-    emulator = Emulator.open(run_dir)
+    emulator = emulator or Emulator.open(run_dir)
     split = split or data.split or splits.named(emulator.run["split"])
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
     overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]

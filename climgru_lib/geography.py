@@ -50,6 +50,22 @@ def coastlines() -> shapely.MultiLineString:
     return shapely.line_merge(shapely.intersection(land_polygons().boundary, interior))
 
 
+def cell_edges(centres: np.ndarray) -> np.ndarray:
+    """Return the edges of cells halfway between their centres; the outer cells are symmetric.
+
+    Parameters
+    ----------
+    centres : array, shape (n,), degrees
+        At least two cell centres.
+
+    Returns
+    -------
+    array, shape (n + 1,), degrees
+    """
+    middles = (centres[:-1] + centres[1:]) / 2
+    return np.concatenate([[2 * centres[0] - middles[0]], middles, [2 * centres[-1] - middles[-1]]])
+
+
 def land_fraction(lat: np.ndarray, lon: np.ndarray, subcells: int = 4) -> np.ndarray:
     """Compute the fraction of each grid cell that is land.
 
@@ -92,7 +108,6 @@ def _land_fraction(lat: tuple[float, ...], lon: tuple[float, ...], subcells: int
 
 def _sub_points(centres: np.ndarray, subcells: int) -> np.ndarray:
     """Return the regular sub-points of every cell, shape (n * subcells,)."""
-    middles = (centres[:-1] + centres[1:]) / 2
-    edges = np.concatenate([[2 * centres[0] - middles[0]], middles, [2 * centres[-1] - middles[-1]]])
+    edges = cell_edges(centres)
     steps = (np.arange(subcells) + 0.5) / subcells
     return (edges[:-1, None] + np.diff(edges)[:, None] * steps).ravel()

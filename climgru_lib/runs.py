@@ -35,8 +35,8 @@ RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT = (
 )
 #: Modules on which the numbers of a run depend; figures, notebooks and the command line do not count.
 NUMERICAL = (
-    "contract.py encoding.py splits.py data.py series.py metrics.py losses.py models/*.py recipes.py batches.py "
-    "lightning_adapter.py training.py emulate.py"
+    "contract.py encoding.py splits.py data.py series.py metrics.py devices.py losses.py models/*.py recipes.py "
+    "batches.py lightning_adapter.py training.py emulate.py"
 )
 
 
@@ -49,6 +49,13 @@ def code_version() -> str:
     root = Path(__file__).parent
     sources = [path for pattern in NUMERICAL.split() for path in sorted(root.glob(pattern))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def folder_name(identity: dict[str, Any]) -> str:
+    """Return a readable folder name that differs whenever the identity of a run does."""
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    split = identity["split"].replace(":", "-")
+    return f"{identity['recipe']['name']}-{split}-s{identity['seed']}-{digest}"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

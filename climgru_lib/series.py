@@ -167,11 +167,10 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
     season_channels = encoding.encode(season, lat, calendar_month)
     digest = hashlib.blake2b(repr((months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
-    scenarios = {
-        str(ssp): _read_scenario(dataset, str(ssp), months, season_channels, digest) for ssp in dataset["ssp"].values
-    }
-    return EmulationData(
-        scenarios=scenarios,
+    wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
+    data = EmulationData(
+        scenarios={ssp: _read_scenario(dataset, ssp, months, season_channels, digest) for ssp in wanted},
+        season=season,
         channels=FORCINGS + encoding.channels(season),
         time=dataset["time"],
         months=months,

@@ -10,6 +10,7 @@ import logging
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ import torch
 from . import runs
 from .batches import RunSampler
 from .contract import InputError
+from .devices import pick_device
 from .losses import CompositeLoss
 from .metrics import area_weights
 from .models import FitSeries
@@ -24,21 +26,6 @@ from .recipes import Recipe
 from .series import EmulationData
 
 KEEP_CHECKPOINT_BELOW = 100_000_000  # parameters; a larger run's checkpoint is deleted when it is finished
-
-
-def pick_device(device: str) -> torch.device:
-    """Return the device to compute on; ``auto`` takes a CUDA device where there is one.
-
-    Raises
-    ------
-    InputError
-        If CUDA is asked for and absent, or the name is none of auto, cpu, cuda.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"unknown device '{device}'; there are auto, cpu and cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device here; use --device cpu or auto")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def fit(
@@ -88,15 +75,7 @@ def fit(
     where = pick_device(device)
     if recipe.season != data.season:
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
-    identity = {
-        "recipe": recipe.to_json(),
-        "split": data.split.name,
-        "seed": seed,
-        "data": data.fingerprint,
-        "code": runs.code_version(),
-        "precision": precision,
-    }
-    state = runs.begin(run_dir, identity, resume)
+    state = runs.begin(run_dir, identity(recipe, data, seed, precision), resume)
     if state == "finished":
         print(f"reused the finished run {run_dir.name}")
         return run_dir
@@ -126,6 +105,18 @@ def fit(
     return run_dir
 
 
+def identity(recipe: Recipe, data: EmulationData, seed: int, precision: str = "32") -> dict[str, Any]:
+    """Return what must agree for two runs to be the same."""
+    return {
+        "recipe": recipe.to_json(),
+        "split": data.split.name,
+        "seed": seed,
+        "data": data.fingerprint,
+        "code": runs.code_version(),
+        "precision": precision,
+    }
+
+
 def trained_months(data: EmulationData, recipe: Recipe) -> dict[str, list[str]]:
     """Return the months ``YYYY-MM`` that any member was trained on, by scenario."""
     masks = data.training_targets(recipe.window, recipe.lead)
@@ -146,8 +137,7 @@ def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
 def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> None:
     """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
     import lightning
-
-    from lightning.fabric.utilities.rank_zero import PossibleUserWarning
+    from lightning.fabric.utilities.warnings import PossibleUserWarning
 
     from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
 

@@ -30,21 +30,22 @@ from .scenarios import (
 # Carbon: four reservoirs of the impulse response of Joos et al. (2013), filled by growth at GROWTH per year.
 CARBON_SHARE = np.array([0.2173, 0.2240, 0.2824, 0.2763])
 CARBON_YEARS = np.array([np.inf, 394.4, 36.54, 4.304])
-CO2_PREINDUSTRIAL, CO2_2015, GT_PER_PPM, GROWTH = 278.0, 400.0, 7.82, 0.0265  # ppm, ppm, Gt CO2, 1/yr
+CO2_PREINDUSTRIAL, CO2_2015, GT_PER_PPM, GROWTH = 278.0, 400.0, 7.82, 0.0207  # ppm, ppm, Gt CO2, 1/yr
 METHANE_YEARS = 10.0
 
 # Forcing and energy balance, fitted to the global mean of CESM2 within the physically usual ranges.
 CO2_FORCING = 5.35  # W m-2 per ln(CO2), Myhre et al. (1998)
-CH4_FORCING = 0.8915  # W m-2 per relative change of sqrt(CH4), so of the form of Myhre et al. (1998)
-SO2_FORCING = -0.9526  # W m-2 of the emissions of 2015
-FEEDBACK, EXCHANGE = 0.3873, 0.9434  # W m-2 K-1
-FAST_OCEAN, SLOW_OCEAN = 4.4174, 70.536  # W yr m-2 K-1
-IMBALANCE_2015 = -0.2249  # W m-2
-SLOW_SHARE = 0.2613  # warming of the slow ocean per K of fast warming that comes along with it on average
+CH4_FORCING = 0.8043  # W m-2 per relative change of sqrt(CH4), so of the form of Myhre et al. (1998)
+SO2_FORCING = -0.9456  # W m-2 of the emissions of 2015
+FEEDBACK, EXCHANGE = 0.2049, 1.3186  # W m-2 K-1
+FAST_OCEAN, SLOW_OCEAN = 0.9617, 85.1336  # W yr m-2 K-1
+IMBALANCE_2015 = -0.3223  # W m-2
+SLOW_SHARE = 0.3175  # warming of the slow ocean per K of fast warming that comes along with it on average
 
 LOAD_SPREAD = 900.0  # km, how far sulphate drifts from its source
-LOAD_TAS = (-3e-4, 0.0)  # K per Tg/yr of local load, land and sea
-LOAD_PR = (-1.3e-4, 0.0)  # mm/day per Tg/yr of local load, land and sea
+LOAD_TAS = -3e-4  # K per Tg/yr of local load, on land
+LOAD_PR = -1.3e-4  # mm/day per Tg/yr of local load, on land
+RAIN_PER_SO2 = -2.4e-4  # relative change of rain per Tg/yr of global SO2: less sunlight, less evaporation
 DRIEST_ROOT = 0.1  # (mm/day)**0.5
 
 
@@ -183,7 +184,7 @@ class Maps:
     pr_per_kelvin: np.ndarray  # (12, lat, lon), mm/day per K
     pr_slow: np.ndarray  # (lat, lon), mm/day per K
     load: np.ndarray  # (region, lat * lon), relative
-    load_effect: tuple[np.ndarray, np.ndarray]  # of tas and pr per Tg/yr, (lat, lon)
+    land: np.ndarray  # (lat, lon), fraction
 
     @classmethod
     def on(cls, lat: np.ndarray, lon: np.ndarray) -> Maps:
@@ -198,7 +199,7 @@ class Maps:
             pr_per_kelvin=monthly(evaluate("pr_per_K", lat, lon)),
             pr_slow=evaluate("slow_pr", lat, lon)[0],
             load=load_maps(lat, lon).reshape(len(REGIONS), -1).astype("f4"),
-            load_effect=tuple((on * land + off * (1 - land)) for on, off in (LOAD_TAS, LOAD_PR)),
+            land=land,
         )
 
     def forced(self, month: np.ndarray, warming: np.ndarray, slow: np.ndarray, so2: np.ndarray):
@@ -220,9 +221,10 @@ class Maps:
         of_year = month % 12
         fast = warming.astype("f4")[:, None, None]
         deep = slow.astype("f4")[:, None, None]
-        load = (so2.astype("f4") @ self.load).reshape(-1, *self.tas_slow.shape)
-        tas = self.tas[of_year] + fast * self.tas_per_kelvin[of_year] + deep * self.tas_slow
-        change = fast * self.pr_per_kelvin[of_year] + deep * self.pr_slow + load * self.load_effect[1]
+        load = (so2.astype("f4") @ self.load).reshape(-1, *self.land.shape) * self.land
+        tas = self.tas[of_year] + fast * self.tas_per_kelvin[of_year] + deep * self.tas_slow + LOAD_TAS * load
+        change = fast * self.pr_per_kelvin[of_year] + deep * self.pr_slow + LOAD_PR * load
         change /= self.pr[of_year]
+        change += (RAIN_PER_SO2 * so2.sum(axis=1)).astype("f4")[:, None, None]
         growth = np.where(change > 0, 1 + change, np.exp(np.minimum(change, 0)))
-        return tas + load * self.load_effect[0], self.pr[of_year] * growth
+        return tas, self.pr[of_year] * growth

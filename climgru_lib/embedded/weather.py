@@ -19,22 +19,24 @@ from .scenarios import EARTH_RADIUS
 
 BLOCK = 120  # months
 
-# Processes of the noise: (memory months, correlation length km, highest degree); the length is that of a Gaussian.
+# Processes of the noise: memory (months), Gaussian correlation lengths with their shares (km), highest degree.
 PROCESSES = {
-    "tas_weeks": (0.45, 1050.0, 22),
-    "tas_months": (4.0, 1500.0, 16),
-    "tas_decades": (90.0, 2300.0, 10),
-    "pr_weeks": (0.25, 500.0, 40),
-    "pr_months": (4.0, 500.0, 40),
+    "tas_weeks": (0.45, {600: 0.3, 1300: 0.7}, 28),
+    "tas_months": (4.0, {700: 0.3, 1600: 0.7}, 28),
+    "tas_decades": (90.0, {2300: 1.0}, 12),
+    "pr_weeks": (0.25, {420: 0.66, 1000: 0.28, 2500: 0.06}, 40),
+    "pr_months": (2.0, {420: 0.66, 1000: 0.28, 2500: 0.06}, 40),
 }
-REFERENCE_WARMING = 1.53  # K since 2015, at which the variances were fitted
+REFERENCE_WARMING = 1.15  # K since 2015, at which the variances were fitted
 
-# El Nino: a damped oscillator of 37 months (facts of CESM2), locked to the season.
-ENSO_PERIOD, ENSO_DAMPING, ENSO_LAG, ENSO_SPIN_UP = 37.0, 15.0, 3, 360  # months
+# El Nino: a damped oscillator, locked to the season; fitted to the autocorrelation of Nino3.4 in CESM2.
+ENSO_PERIOD, ENSO_DAMPING, ENSO_ECHO = 35.0, 16.0, -0.77  # months, months, share of the noise that is undone
+ENSO_LAG, ENSO_SPIN_UP = 3, 360  # months
 ENSO_SIGMA = np.array([1.091, 0.917, 0.759, 0.615, 0.521, 0.516, 0.614, 0.821, 0.998, 1.133, 1.204, 1.164])  # K
 MOST_ENSO_RAIN = 0.85  # largest correlation of rain and ENSO
+RAIN_BOUND = 0.7  # share of the global rain anomaly that the energy balance of the air takes back
 
-SHAPE_RANGE = (0.08, 80.0)  # of the gamma distribution
+SHAPE_RANGE = (0.15, 80.0)  # of the gamma distribution
 QUANTILE_Z = np.linspace(-5.5, 5.5, 221)
 QUANTILE_SHAPE = np.geomspace(*SHAPE_RANGE, 60)
 
@@ -51,16 +53,19 @@ class Sphere:
     Parameters
     ----------
     lat, lon : arrays, degrees
-    length : float
-        The correlation at distance d is close to ``exp(-(d / length)**2 / 2)``, km.
+    lengths : dict of float
+        The correlation at distance d is close to the sum of ``share * exp(-(d / length)**2 / 2)``, with the
+        length in km as key and the share as value.
     degree : int
         Highest degree of the harmonics.
     """
 
-    def __init__(self, lat: np.ndarray, lon: np.ndarray, length: float, degree: int):
+    def __init__(self, lat: np.ndarray, lon: np.ndarray, lengths: dict[float, float], degree: int):
         n = np.arange(degree + 1)
-        power = np.exp(-n * (n + 1) / 2 * (length * 1e3 / EARTH_RADIUS) ** 2)
-        power /= (power * (2 * n + 1)).sum() / (4 * np.pi)
+        power = np.zeros(degree + 1)
+        for length, share in lengths.items():
+            bell = np.exp(-n * (n + 1) / 2 * (length * 1e3 / EARTH_RADIUS) ** 2)
+            power += 4 * np.pi * share * bell / (bell * (2 * n + 1)).sum()
         legendre = special.sph_legendre_p_all(degree, degree, np.deg2rad(90.0 - np.asarray(lat)))[0]
         wave = np.arange(degree + 1)
         both = np.where(wave > 0, np.sqrt(2), 1.0)[:, None, None]
@@ -120,16 +125,15 @@ def enso_index(rng: np.random.Generator, n_months: int) -> np.ndarray:
 
     Notes
     -----
-    Recharge oscillator with noise in the heat content, which leads temperature by a quarter period (Burgers et
-    al. 2005, Geophys. Res. Lett. 32, L13706); the variance is that of the discrete process.
+    Recharge oscillator (Burgers et al. 2005, Geophys. Res. Lett. 32, L13706) as an autoregressive process of
+    second order; the noise acts on temperature and on the heat content that follows it.
     """
-    turn = 2 * np.pi / ENSO_PERIOD
-    keep = np.exp(-1 / ENSO_DAMPING)
+    turn, keep = 2 * np.pi / ENSO_PERIOD, np.exp(-1 / ENSO_DAMPING)
     poles = np.array([1, -2 * keep * np.cos(turn), keep**2])
-    long = signal.lfilter([1.0], poles, rng.standard_normal(ENSO_SPIN_UP + n_months))
-    a, b = -poles[1], -poles[2]
-    variance = (1 - b) / ((1 + b) * ((1 - b) ** 2 - a**2))
-    return long[ENSO_SPIN_UP - ENSO_LAG :] / np.sqrt(variance)
+    drive = rng.standard_normal(ENSO_SPIN_UP + n_months)
+    response = signal.lfilter([1, ENSO_ECHO], poles, np.eye(1, ENSO_SPIN_UP)[0])
+    index = signal.lfilter([1, ENSO_ECHO], poles, drive) / np.sqrt(np.square(response).sum())
+    return index[ENSO_SPIN_UP - ENSO_LAG :]
 
 
 @cache
@@ -170,10 +174,11 @@ class NoiseMaps:
     tas_roots: np.ndarray  # (3, lat, lon), square roots of the shares of the three processes
     tas_enso: np.ndarray  # (2, lat, lon), K per K of Nino3.4, at once and lagged
     pr_ratio: np.ndarray  # standard deviation over mean
-    pr_sigma_per_kelvin: np.ndarray  # relative change
+    pr_ratio_per_kelvin: np.ndarray  # relative change
     pr_enso: np.ndarray  # (lat, lon), correlation
     pr_tas: np.ndarray  # correlation
     pr_memory: np.ndarray  # (lat, lon), share
+    weight: np.ndarray  # (lat, 1), area of the cells
 
     @classmethod
     def on(cls, lat: np.ndarray, lon: np.ndarray) -> NoiseMaps:
@@ -185,15 +190,16 @@ class NoiseMaps:
         total = np.exp(2 * monthly(evaluate("tas_log_sigma", lat, lon)))
         explained = np.square(enso).sum(axis=0) * np.square(ENSO_SIGMA)[:, None, None]
         return cls(
-            tas_sigma=np.sqrt(np.maximum(total - explained, 0.1 * total)).astype("f4"),
+            tas_sigma=np.sqrt(np.maximum(total - explained, 0.05 * total)).astype("f4"),
             tas_sigma_per_kelvin=monthly(evaluate("tas_log_sigma_per_K", lat, lon)),
             tas_roots=np.sqrt(shares),
             tas_enso=enso,
             pr_ratio=np.exp(monthly(evaluate("pr_log_ratio", lat, lon))),
-            pr_sigma_per_kelvin=monthly(evaluate("pr_log_sigma_per_K", lat, lon)),
+            pr_ratio_per_kelvin=monthly(evaluate("pr_log_ratio_per_K", lat, lon)),
             pr_enso=evaluate("enso_pr", lat, lon)[0],
             pr_tas=np.clip(monthly(evaluate("tas_pr_correlation", lat, lon)), -0.9, 0.9),
             pr_memory=np.clip(evaluate("pr_memory", lat, lon)[0], 0, 0.9),
+            weight=np.cos(np.deg2rad(lat)).astype("f4")[:, None],
         )
 
 
@@ -223,9 +229,7 @@ class Weather:
     def _fields(self, *names: str) -> list[np.ndarray]:
         return [self.spheres[name].synthesise(self.noise[name].block()) for name in names]
 
-    def block(
-        self, start: int, warming: np.ndarray, tas: np.ndarray, pr: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def block(self, start: int, warming: np.ndarray, tas: np.ndarray, pr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add the weather to `BLOCK` forced months.
 
         Parameters
@@ -254,13 +258,15 @@ class Weather:
         hot = tas + sigma * unrest + teleconnection
 
         link, lasting = maps.pr_tas[of_year], maps.pr_memory
+        brief = maps.tas_roots[:2] / np.sqrt(np.square(maps.tas_roots[:2]).sum(axis=0))
+        shared = brief[0] * parts[0] + brief[1] * parts[1]
         quick, slow = self._fields("pr_weeks", "pr_months")
         own = np.sqrt(1 - lasting) * quick + np.sqrt(lasting) * slow
-        local = link * unrest + np.sqrt(1 - link**2) * own
-        enso = np.clip(
-            maps.pr_enso * season[of_year][:, None, None], -MOST_ENSO_RAIN, MOST_ENSO_RAIN
-        )
+        local = link * shared + np.sqrt(1 - link**2) * own
+        enso = np.clip(maps.pr_enso * season[of_year][:, None, None], -MOST_ENSO_RAIN, MOST_ENSO_RAIN)
         z = enso * nino[ENSO_LAG:, None, None] + np.sqrt(1 - enso**2) * local
-        ratio = maps.pr_ratio[of_year] * np.exp(excess * maps.pr_sigma_per_kelvin[of_year])
+        ratio = maps.pr_ratio[of_year] * np.exp(excess * maps.pr_ratio_per_kelvin[of_year])
         shape = np.clip(ratio**-2, *SHAPE_RANGE)
-        return hot, pr * gamma_rain(z, shape)
+        wet = pr * gamma_rain(z, shape)
+        excess_rain = (wet * maps.weight).sum(axis=(1, 2)) / (pr * maps.weight).sum(axis=(1, 2))
+        return hot, wet * (excess_rain**-RAIN_BOUND)[:, None, None]

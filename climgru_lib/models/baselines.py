@@ -51,7 +51,7 @@ class Climatology(nn.Module):
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Average the training months of each calendar month; ``lat`` is not needed here."""
         for month in range(12):
-            maps, weights = _month(series, month)
+            maps, weights = _month(series, [s.target for s in series], month)
             self.mean[month] = torch.einsum("t,t...->...", weights / weights.sum(), maps)
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
@@ -95,9 +95,10 @@ class PatternScaling(nn.Module):
         design = np.hstack([predictors, season]) * root
         coefficients = np.linalg.lstsq(design, warming * root[:, 0], rcond=None)[0]
         self.global_slope[:] = torch.from_numpy(coefficients[:3])
+        warming = [self._warming(s.inputs, lat) for s in series]
         for month in range(12):
-            maps, weights = _month(series, month)
-            warm = torch.cat([self._warming(s.inputs, lat)[s.calendar_month == month + 1] for s in series])
+            maps, weights = _month(series, [s.target for s in series], month)
+            warm, _ = _month(series, warming, month)
             share = weights / weights.sum()
             centre, mean = share @ warm, torch.einsum("t,t...->...", share, maps)
             anomaly = share * (warm - centre)
@@ -125,11 +126,9 @@ def _lagged(series: np.ndarray, years: float) -> np.ndarray:
     return series[0] + lfilter([1 - keep], [1, -keep], series - series[0])
 
 
-def _month(series: list[FitSeries], month: int) -> tuple[Tensor, Tensor]:
-    """Return the maps and weights of one calendar month (0..11), months without weight left out."""
-    maps, weights = [], []
-    for s in series:
-        chosen = (s.calendar_month == month + 1) & (s.weight > 0)
-        maps.append(s.target[torch.from_numpy(chosen)])
-        weights.append(torch.from_numpy(s.weight[chosen]).float())
-    return torch.cat(maps), torch.cat(weights)
+def _month(series: list[FitSeries], values: list[Tensor], month: int) -> tuple[Tensor, Tensor]:
+    """Gather one calendar month (0..11) of ``values`` (time, ...) and its weights, months without weight left out."""
+    chosen = [(s.calendar_month == month + 1) & (s.weight > 0) for s in series]
+    weights = np.concatenate([s.weight[at] for s, at in zip(series, chosen)])
+    picked = torch.cat([value[torch.from_numpy(at)] for value, at in zip(values, chosen)])
+    return picked, torch.from_numpy(weights).float()
