@@ -208,12 +208,15 @@ def _predict(args) -> None:
 
 
 def _map(args) -> None:
-    from . import emulate, maps
+    from . import contract, emulate, maps
 
     prediction = emulate.open_prediction(args.source)
-    figure = maps.month_figure(prediction, args.var, args.month)
+    field = maps.month_map(prediction, args.var, args.month)
+    if field is None:
+        months = contract.month_labels(prediction)
+        raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(args.out)
+    maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
     print(f"wrote {args.out}")
 
 

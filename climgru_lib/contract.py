@@ -91,7 +91,8 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     DataError
-        If a variable, dimension or coordinate is missing, doubled or of the wrong length.
+        If a variable, dimension or coordinate is missing, doubled or of the wrong length, or the emission grid
+        is another than that of tas.
     """
     missing = [name for name in VARIABLES if name not in dataset]
     if missing:
@@ -105,12 +106,26 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
         if not dataset.indexes[dim].is_unique:
             doubled = dataset.indexes[dim][dataset.indexes[dim].duplicated()][0]
             raise DataError(f"coordinate {dim} holds {doubled} twice; keep one")
+    _check_emission_grid(dataset)
     coords = {dim: dataset[dim].drop_attrs() for dim in ("ssp", "time", "member_id", "lat", "lon")}
     try:
         out = xr.Dataset(fields, coords=coords, attrs=dataset.attrs)
     except ValueError as error:
         raise DataError(f"the variables do not share one grid: {str(error).splitlines()[0]}") from error
     return out.assign_coords(ssp=out["ssp"].astype(str))
+
+
+def _check_emission_grid(dataset: xr.Dataset) -> None:
+    """Refuse an emission grid that position cannot match, such as one from north to south."""
+    for emission, dim in (("latitude", "lat"), ("longitude", "lon")):
+        if emission not in dataset.dims or emission not in dataset.coords:
+            continue
+        theirs, ours = dataset[emission].values, dataset[dim].values
+        if len(theirs) == len(ours) > 1 and np.abs(theirs - ours).max() > np.abs(np.diff(ours)).min() / 2:
+            raise DataError(
+                f"{emission} of SO2 and BC differs from {dim} of tas by more than half a cell; "
+                f"put the emissions on the order and range {ours[0]:g} .. {ours[-1]:g}"
+            )
 
 
 def _by_position(name: str, field: xr.DataArray) -> xr.DataArray:

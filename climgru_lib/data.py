@@ -60,7 +60,8 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
         raise InputError(f"no data at {path}; give a Zarr store, a NetCDF file, or 'embedded'")
     engine = "zarr" if path.is_dir() else None
     try:
-        raw = xr.open_dataset(path, engine=engine, chunks=None, cache=False)
+        dates = xr.coders.CFDatetimeCoder(use_cftime=True)
+        raw = xr.open_dataset(path, engine=engine, chunks=None, cache=False, decode_times=dates)
     except (ValueError, OSError, KeyError, FileNotFoundError) as error:
         raise InputError(
             f"{path} is neither a Zarr store nor a NetCDF file that can be read; see `climgru data make`"
@@ -68,7 +69,7 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     dataset = contract.standardise(raw)
     problems = contract.check_time(dataset) + contract.check_units(dataset)
     if path.is_dir():
-        problems += missing_chunks(path, dataset)
+        problems += missing_chunks(path, raw)
     if problems:
         raise DataError("; ".join(problems[:3]))
     return dataset
@@ -82,7 +83,7 @@ def missing_chunks(path: Path, dataset: xr.Dataset) -> list[str]:
     path : Path
         A Zarr store on disk.
     dataset : Dataset
-        The same store, opened, for the labels of scenarios and months.
+        The same store as xarray reads it, for the labels of scenarios and months.
 
     Returns
     -------
@@ -99,9 +100,9 @@ def missing_chunks(path: Path, dataset: xr.Dataset) -> list[str]:
             for at in np.ndindex(array.cdata_shape)
             if not (path / name / array.metadata.encode_chunk_key(at)).exists()
         ]
-        ssp = dataset["ssp"].values[lost[0][0] * array.chunks[0]]
-        first = lost[0][1] * array.chunks[1]
-        last = min(first + array.chunks[1], len(months)) - 1
+        begin = {dim: at * size for dim, at, size in zip(dataset[name].dims, lost[0], array.chunks)}
+        ssp, first = dataset["ssp"].values[begin["ssp"]], begin["time"]
+        last = min(first + array.chunks[dataset[name].get_axis_num("time")], len(months)) - 1
         problems.append(
             f"{name} lacks {len(lost)} of {array.nchunks} chunks, the first in {ssp}, "
             f"{months[first]} .. {months[last]}; fetch the store again"

@@ -12,7 +12,7 @@ from torch import nn
 
 from . import encoding
 from .contract import InputError
-from .losses import MSE, PUBLISHED
+from .losses import MSE, PUBLISHED, CompositeLoss
 from .models import Climatology, Cnn3d, ConvGru, PatternScaling
 
 MODELS = {
@@ -73,6 +73,7 @@ class Recipe:
 
     def __post_init__(self):
         encoding.channels(self.season)
+        CompositeLoss(self.loss)
         if self.model not in MODELS:
             raise InputError(f"unknown model '{self.model}'; there are {', '.join(MODELS)}")
         known = set(_architecture(self.model))
@@ -86,6 +87,9 @@ class Recipe:
             "runs": 1,
             "run_length": 1,
             "cosine_epochs": 0,
+            "learning_rate": 0,
+            "min_learning_rate": 0,
+            "weight_decay": 0,
         }.items():
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -126,7 +130,9 @@ def _architecture(model: str) -> list[str]:
     return [name for name in parameters if name not in ("in_channels", "grid")]
 
 
-_COMPACT = {"learning_rate": 1e-3, "epochs": 20, "cosine_epochs": 20, "runs": 4, "run_length": 24}
+_COMPACT = {"learning_rate": 1e-3, "epochs": 12, "cosine_epochs": 12, "runs": 2, "run_length": 12}
+#: The published composite without its stencil terms, which would take most of a step's time at this size.
+_COMPACT_LOSS = {"tas_l1": 1.0, "pr_dice": 0.5, "pr_mse": 0.5}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -143,7 +149,9 @@ RECIPES = {
         ),
         Recipe("published-final", "conv_gru", {"width": 32, "hidden": 512, "layers": 2, "head": 1024}),
         Recipe("compact-first", "cnn3d", {"widths": [4, 8, 16, 16]}, loss=dict(MSE), **_COMPACT),
-        Recipe("compact", "conv_gru", {"width": 4, "hidden": 32, "layers": 2, "head": 64}, **_COMPACT),
+        Recipe(
+            "compact", "conv_gru", {"width": 4, "hidden": 32, "layers": 2, "head": 64}, loss=_COMPACT_LOSS, **_COMPACT
+        ),
     )
 }
 
@@ -190,15 +198,22 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if old is None or bool(entry) != isinstance(old, dict):
             raise InputError(f"no setting '{key}'; there are {', '.join(_SETTABLE)} (architecture.KEY, loss.TERM)")
         value = _parse(text)
-        if entry:
-            changes[head] = {**old, entry: value}
-        elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
-            changes[head] = float(value)
-        elif type(value) is type(old):
-            changes[head] = value
-        else:
-            raise InputError(f"{key} wants a {type(old).__name__}, got '{text}'")
+        kind = _entry_type(recipe, head, entry) if entry else type(old)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if kind and type(value) is not kind:
+            raise InputError(f"{key} wants a {kind.__name__}, got '{text}'")
+        changes[head] = {**old, entry: value} if entry else value
     return replace(recipe, **changes)
+
+
+def _entry_type(recipe: Recipe, head: str, entry: str) -> type | None:
+    """Return the JSON type of an entry of ``architecture`` or ``loss``; None if the model has no such setting."""
+    if head == "loss":
+        return float
+    parameter = inspect.signature(MODELS[recipe.model]).parameters.get(entry)
+    kind = parameter and type(parameter.default)
+    return list if kind is tuple else kind
 
 
 _SETTABLE = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "model"))

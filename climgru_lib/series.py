@@ -166,8 +166,8 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     calendar_month = dataset["time"].dt.month.values
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
     season_channels = encoding.encode(season, lat, calendar_month)
-    digest = hashlib.blake2b(repr((months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
+    digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     data = EmulationData(
         scenarios={ssp: _read_scenario(dataset, ssp, months, season_channels, digest) for ssp in wanted},
         season=season,

@@ -71,29 +71,30 @@ def score_files(submission: str | Path, solution: str | Path) -> float:
     InputError
         If a file cannot be read, IDs differ or are out of order, or a value is not finite.
     """
-    predicted, lat = _read(Path(submission))
-    truth, _ = _read(Path(solution))
-    if predicted.shape != truth.shape:
-        raise InputError(
-            f"{submission} holds {predicted.shape[0]} months, {solution} {truth.shape[0]}, or another grid"
-        )
+    predicted, lat, lon = _read(Path(submission))
+    truth, *grid = _read(Path(solution))
+    if len(predicted) != len(truth):
+        raise InputError(f"{submission} holds {len(predicted)} months, {solution} {len(truth)}")
+    if not (np.array_equal(lat, grid[0]) and np.array_equal(lon, grid[1])):
+        raise InputError(f"{submission} is on another grid than {solution}; their IDs must be the same")
     return kaggle_score({var: published_metrics(predicted[:, i], truth[:, i], lat) for i, var in enumerate(TARGETS)})
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return fields (time, 2, lat, lon) and latitudes of a submission or solution."""
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return fields (time, 2, lat, lon), latitudes and longitudes of a submission or solution."""
     try:
         table = pd.read_csv(path, usecols=[0, 1], names=["ID", "Prediction"], header=0)
         ids, values = table["ID"].to_numpy(dtype=object), table["Prediction"].to_numpy(dtype=np.float64)
         cells = [name.split("_") for name in ids if name.startswith(ids[0].split("_")[0] + "_")]
         lat = np.array(list(dict.fromkeys(float(cell[2]) for cell in cells)))
         lon = np.array(list(dict.fromkeys(float(cell[3]) for cell in cells)))
-    except (OSError, ValueError, IndexError, AttributeError, pd.errors.ParserError) as error:
+        n_months, rest = divmod(len(ids), len(cells))
+    except (OSError, ValueError, IndexError, AttributeError, ZeroDivisionError, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no submission: it needs the columns ID and Prediction ({error})") from error
-    n_months, rest = divmod(len(ids), len(cells))
     expected = [cell.replace("@", f"t{month:03d}") for month in range(n_months) for cell in _cells(lat, lon)]
-    if rest or len(expected) != len(ids) or not (ids == np.array(expected, dtype=object)).all():
+    northward = bool((np.diff(lat) > 0).all())
+    if rest or not northward or len(expected) != len(ids) or not (ids == np.array(expected, dtype=object)).all():
         raise InputError(f"{path}: IDs are missing or out of order; months from 000, tas before pr, south to north")
     if not np.isfinite(values).all():
         raise InputError(f"{path}: {ids[~np.isfinite(values)][0]} is not a finite number")
-    return values.reshape(n_months, len(TARGETS), len(lat), len(lon)), lat
+    return values.reshape(n_months, len(TARGETS), len(lat), len(lon)), lat, lon

@@ -75,6 +75,8 @@ def fit(
     where = pick_device(device)
     if recipe.season != data.season:
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
+    if not data.training_targets(recipe.window, recipe.lead):
+        raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
     state = runs.begin(run_dir, identity(recipe, data, seed, precision), resume)
     if state == "finished":
         print(f"reused the finished run {run_dir.name}")

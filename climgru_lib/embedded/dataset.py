@@ -15,8 +15,8 @@ from climgru_lib.contract import SCENARIOS, InputError
 
 from .climate import Maps, energy_balance
 from .insolation import monthly_mean
-from .scenarios import FIRST_YEAR, PATHWAYS, Pathway, emission_maps, greenhouse_gases, regional_emissions
-from .weather import BLOCK, PROCESSES, NoiseMaps, Sphere, Weather
+from .scenarios import BLOCK, FIRST_YEAR, PATHWAYS, Pathway, emission_maps, greenhouse_gases, regional_emissions
+from .weather import PROCESSES, NoiseMaps, Sphere, Weather
 
 N_MONTHS, N_MEMBERS = 1021, 3
 WITHHELD = "ssp245"

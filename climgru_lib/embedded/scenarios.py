@@ -14,6 +14,7 @@ from climgru_lib.contract import InputError
 from climgru_lib.geography import land_fraction
 
 FIRST_YEAR = 2015
+BLOCK = 120  # months; all work goes in such blocks, as the same shapes of arithmetic give the same bits
 KNOTS = (2015, 2020, 2030, 2040, 2050, 2060, 2070, 2080, 2090, 2100)
 CO2_BEFORE = 1536.072  # Gt, emitted until January 2015
 EARTH_RADIUS = 6.371e6  # m
@@ -305,5 +306,8 @@ def emission_maps(pathway: Pathway, species: str, n_months: int, lat: np.ndarray
     -------
     array, shape (month, lat, lon), kg m-2 s-1
     """
-    kilograms = regional_emissions(pathway, species, n_months) * 1e9 / SECONDS_PER_YEAR
-    return np.tensordot(kilograms, region_maps(species, lat, lon), axes=1)
+    padded = -(-n_months // BLOCK) * BLOCK
+    kilograms = regional_emissions(pathway, species, padded) * 1e9 / SECONDS_PER_YEAR
+    maps = region_maps(species, lat, lon)
+    blocks = kilograms.reshape(-1, BLOCK, len(REGIONS)) @ maps.reshape(len(REGIONS), -1)
+    return blocks.reshape(padded, *maps.shape[1:])[:n_months]

@@ -15,9 +15,7 @@ import numpy as np
 from scipy import ndimage, signal, special
 
 from .climate import evaluate, monthly
-from .scenarios import EARTH_RADIUS
-
-BLOCK = 120  # months
+from .scenarios import BLOCK, EARTH_RADIUS
 
 # Processes of the noise: memory (months), Gaussian correlation lengths with their shares (km), highest degree.
 PROCESSES = {

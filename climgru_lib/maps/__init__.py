@@ -2,6 +2,6 @@
 
 from .rows import map_row, plot_map
 from .style import LOOKS, Look, style
-from .viewer import Viewer
+from .viewer import Viewer, month_map
 
-__all__ = ["LOOKS", "Look", "Viewer", "map_row", "plot_map", "style"]
+__all__ = ["LOOKS", "Look", "Viewer", "map_row", "month_map", "plot_map", "style"]

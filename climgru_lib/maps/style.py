@@ -26,7 +26,6 @@ RC = {
     "figure.titlesize": 11,
     "font.family": "DejaVu Sans",
     "font.size": 9,
-    "image.cmap": "viridis",
     "legend.frameon": False,
 }
 
@@ -60,18 +59,21 @@ LOOKS = {
 }
 
 
-def look_of(field: xr.DataArray) -> Look:
-    """Return how a field is drawn: its entry in `LOOKS` if the unit is that of the contract, else a plain one."""
-    name = str(field.name)
-    if name in LOOKS and units_of(field) in contract.VARIABLES[name].units:
-        return LOOKS[name]
-    return Look(name, mpl.colormaps["viridis"], cmocean.cm.balance)
-
-
 def units_of(field: xr.DataArray) -> str:
-    """Return the unit of a field: its ``units`` attribute, else that of the contract."""
+    """Return the unit of a field, in the contract's own spelling where the contract accepts it."""
     known = contract.VARIABLES.get(str(field.name))
-    return field.attrs.get("units", known.units[0] if known else "unit unknown")
+    if known is None:
+        return field.attrs.get("units", "unit unknown")
+    units = field.attrs.get("units", known.units[0])
+    return known.units[0] if units in known.units else units
+
+
+def look_of(field: xr.DataArray) -> Look:
+    """Return how a field is drawn: as in `LOOKS` if it has the unit of the contract, else in its own range."""
+    name = str(field.name or "")
+    if name in LOOKS and units_of(field) == contract.VARIABLES[name].units[0]:
+        return LOOKS[name]
+    return Look(name, cmocean.cm.matter, cmocean.cm.balance)
 
 
 def label_of(field: xr.DataArray, suffix: str = "") -> str:

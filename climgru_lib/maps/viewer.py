@@ -14,8 +14,9 @@ from IPython.display import display
 
 from .. import contract, emulate
 from ..contract import InputError
-from .rows import MapFigure, MapRow, Panel, caption, difference_panel, rmse_note, same_grid
-from .style import field_norm, label_of, look_of
+from .canvas import MapFigure, MapRow
+from .rows import caption, difference_panel, field_panel, rmse_note, same_grid
+from .style import look_of
 
 BASE_YEARS = 20  # anomalies are taken from the first 20 values of the calendar month
 
@@ -110,7 +111,7 @@ class Viewer:
     def _update(self, _=None) -> None:
         ssp, name, month = self.scenario.value, self.variable.value, self.month.value
         emulator = month_map(self._prediction[ssp], name, month)
-        truth = month_map(self._truth[ssp], name, month) if ssp in self._truth else None
+        truth = self._true_map(ssp, name, month)
         title = caption(emulator.assign_coords(ssp=ssp))
         self._row = self._row_of(emulator, truth is not None)
         if truth is None:
@@ -123,12 +124,17 @@ class Viewer:
             self._row.show(maps, title, rmse_note(difference, emulator))
         self.image.value = self._row.figure.png()
 
+    def _true_map(self, ssp: str, name: str, month: str) -> xr.DataArray | None:
+        """Return the truth of a month, or None where it is lacking or withheld."""
+        truth = month_map(self._truth[ssp], name, month) if ssp in self._truth else None
+        return None if truth is None or contract.withheld_maps(truth.values) else truth
+
     def _row_of(self, emulator: xr.DataArray, with_truth: bool) -> MapRow:
         """Return the row of a variable, made on first use."""
         key = emulator.name, with_truth
         if key not in self._rows:
             look = look_of(emulator)
-            panel = Panel(label_of(emulator), look.cmap, field_norm(look, emulator), look.extend)
+            panel = field_panel(look, emulator)
             last = difference_panel(emulator, emulator.values, "difference" if with_truth else "anomaly", look)
             panels = [panel, panel, last] if with_truth else [panel, last]
             self._rows[key] = MapRow(emulator.lat.values, emulator.lon.values, panels, self._projection)
@@ -164,9 +170,8 @@ def one_member(field: xr.DataArray) -> xr.DataArray:
 
 
 def month_map(dataset: xr.Dataset, name: str, month: str) -> xr.DataArray | None:
-    """Return the map of a month, or None where the data set lacks or withholds it."""
+    """Return the map of a variable in a month, or None where the data set lacks it."""
     index = np.flatnonzero(contract.month_labels(dataset) == month)
     if name not in dataset or not index.size:
         return None
-    field = one_member(dataset[name].isel(time=index[0])).load()
-    return None if contract.withheld_maps(field.values) else field
+    return one_member(dataset[name].isel(time=index[0])).load()

@@ -1,0 +1,50 @@
+# A machine with Python >= 3.11, make and git is enough; `make VENV=` uses the active environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(if $(VENV),$(VENV)/bin/)
+READY := $(if $(VENV),$(VENV)/.ready)
+DATA ?= embedded
+PROFILE ?= quick
+TEST_OUT := build/test
+PYTEST := $(BIN)python -m pytest
+
+export PATH := $(if $(VENV),$(abspath $(VENV))/bin:)$(PATH)
+
+.PHONY: course test test-full lab notebooks bench lint clean
+
+course: $(READY)  ## every notebook, executed; results in build/
+	$(BIN)climgru course --data "$(DATA)" --profile $(PROFILE)
+
+test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with other parameters
+	rm -rf $(TEST_OUT)
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) PYTHONWARNINGS=ignore TQDM_DISABLE=1 $(PYTEST) --nbval --nbval-current-env \
+	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 notebooks
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
+
+test-full: $(READY)  ## every notebook with three parameter sets, real data, full profile; outside CI
+	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full
+	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full-seed1 -p seed=1
+	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full-window6 -p window=6
+
+lint: $(READY)
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+
+lab: $(READY)  ## JupyterLab on a copy of the notebooks that is never overwritten
+	mkdir -p build/lab && cp -n notebooks/*.ipynb build/lab/
+	$(BIN)jupyter lab --notebook-dir=build/lab
+
+notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebooks, refresh figures/
+	$(BIN)python -m climgru_lib.course
+
+bench: $(READY)  ## side-by-side timings
+	$(BIN)climgru bench
+
+clean:
+	rm -rf build $(VENV) *.egg-info
+
+.venv/.ready $(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt -e '.[test]'
+	touch $@

@@ -1,0 +1,224 @@
+"""The command as a user runs it: exit codes, one clear line for bad input, and a whole run from data to maps."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from climgru_lib import embedded
+from climgru_lib.cli import main
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory) -> Path:
+    """A short embedded data set: long enough for the clean split with its 120 withheld months."""
+    path = tmp_path_factory.mktemp("store") / "short.zarr"
+    embedded.write(path, n_months=168, n_members=2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def baseline(store, tmp_path_factory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "ps"
+    assert main(["train", str(run_dir), "--recipe", "pattern-scaling", "--data", str(store)]) == 0
+    return run_dir
+
+
+def refused(capsys, *arguments) -> str:
+    """Run a command that must end with exit code 2 and one line (``data check``: one a problem); return the first."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 or arguments[:2] == ("data", "check")
+    assert all(line.startswith("climgru: ") for line in lines)
+    return lines[0]
+
+
+def broken(store: Path, tmp_path: Path, change) -> Path:
+    """Write a changed copy of the store."""
+    dataset = xr.open_dataset(store, engine="zarr", chunks=None).load().drop_encoding()
+    path = tmp_path / "broken.zarr"
+    change(dataset).to_zarr(path, zarr_format=2, consolidated=True)
+    return path
+
+
+def with_nan_month(dataset):
+    dataset["tas"].loc[{"time": dataset.time[30], "ssp": "ssp585"}] = np.nan
+    return dataset
+
+
+def in_celsius(dataset):
+    dataset["tas"] = (dataset["tas"] - 273.15).assign_attrs({})
+    return dataset
+
+
+def as_flux(dataset):
+    dataset["pr"] = (dataset["pr"] / 86400).assign_attrs({})
+    return dataset
+
+
+BROKEN = {
+    "variable": (lambda d: d.drop_vars("BC"), ("BC",)),
+    "dimension": (lambda d: d.isel(member_id=0, drop=True), ("tas", "member_id")),
+    "celsius": (in_celsius, ("tas", "ssp126", "273.15")),
+    "flux": (as_flux, ("pr", "ssp126", "86400")),
+    "nan": (with_nan_month, ("tas", "ssp585", "2017-07")),
+    "gap": (lambda d: d.isel(time=[*range(20), *range(21, 168)]), ("2016-08", "2016-10")),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_store_is_refused_with_variable_and_place(store, tmp_path, capsys, kind):
+    change, words = BROKEN[kind]
+    path = broken(store, tmp_path, change)
+    for command in (["data", "check", path], ["train", tmp_path / "run", "--recipe", "climatology", "--data", path]):
+        line = refused(capsys, *command)
+        assert all(word in line for word in words), line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_scenario_is_named(store, tmp_path, capsys):
+    path = broken(store, tmp_path, lambda d: d.sel(ssp=["ssp126", "ssp585"]))
+    assert "ssp370" in refused(capsys, "train", tmp_path / "run", "--recipe", "climatology", "--data", path)
+
+
+def test_no_path_and_no_store(tmp_path, capsys):
+    assert "no data at" in refused(capsys, "data", "check", tmp_path / "absent.zarr")
+    (tmp_path / "text.nc").write_text("hello")
+    assert "neither" in refused(capsys, "data", "check", tmp_path / "text.nc")
+    (tmp_path / "folder").mkdir()
+    assert "neither" in refused(capsys, "data", "check", tmp_path / "folder")
+
+
+def test_deleted_and_truncated_chunks(store, tmp_path, capsys):
+    lost, cut = tmp_path / "lost.zarr", tmp_path / "cut.zarr"
+    shutil.copytree(store, lost)
+    (lost / "tas" / "2.3.1.0.0").unlink()
+    line = refused(capsys, "data", "check", lost)
+    assert all(word in line for word in ("tas", "ssp370", "2021-01"))
+    shutil.copytree(store, cut)
+    chunk = cut / "pr" / "3.1.0.0.0"
+    chunk.write_bytes(chunk.read_bytes()[:100])
+    line = refused(capsys, "data", "check", cut)
+    assert "pr of ssp585" in line
+
+
+def test_a_manifest_finds_a_changed_byte(store, tmp_path, capsys):
+    path = tmp_path / "copy.zarr"
+    shutil.copytree(store, path)
+    assert main(["data", "check", str(path), "--write-manifest"]) == 0
+    chunk = path / "rsdt" / "0.0.0.0"
+    content = bytearray(chunk.read_bytes())
+    content[-1] ^= 1
+    chunk.write_bytes(content)
+    assert "rsdt/0.0.0.0" in refused(capsys, "data", "check", path)
+
+
+def test_unknown_names_and_settings(store, tmp_path, capsys):
+    train = ("train", tmp_path / "run", "--data", store)
+    assert "compact" in refused(capsys, *train, "--recipe", "nonsense")
+    assert "clean" in refused(capsys, *train, "--recipe", "compact", "--split", "nonsense")
+    assert "no setting 'nonsense'" in refused(capsys, *train, "--recipe", "compact", "--set", "nonsense=1")
+    assert "wants a int" in refused(capsys, *train, "--recipe", "compact", "--set", "epochs=many")
+    assert not (tmp_path / "run").exists()
+
+
+def test_withheld_scenarios_are_neither_trained_nor_scored(store, baseline, tmp_path, capsys):
+    train = ("train", tmp_path / "run", "--recipe", "climatology", "--data", store)
+    assert "ssp245" in refused(capsys, "evaluate", baseline, "--data", store, "--split", "unseen:ssp245")
+    only = broken(store, tmp_path, lambda d: d.sel(ssp=["ssp245", "ssp370"]))
+    assert "nothing to train" in refused(capsys, *train[:-1], only, "--split", "unseen:ssp370")
+
+
+def test_months_that_were_trained_on_are_not_scored(store, baseline, capsys):
+    line = refused(capsys, "evaluate", baseline, "--data", store, "--split", "D126")
+    assert "ssp126 2020-01" in line and "trained on" in line
+
+
+def test_too_few_months_for_the_window(tmp_path, capsys):
+    short = tmp_path / "short.zarr"
+    embedded.write(short, n_months=125, n_members=1)
+    train = ("train", tmp_path / "run", "--recipe", "climatology", "--data", short)
+    assert "125 months" in refused(capsys, *train, "--set", "window=130")
+    assert "window 12" in refused(capsys, "evaluate", made(train, capsys), "--data", short)
+
+
+def made(train, capsys) -> Path:
+    assert main([str(argument) for argument in train]) == 0
+    return train[1]
+
+
+def test_a_run_directory_of_another_recipe_is_not_touched(store, baseline, capsys):
+    before = {path: path.stat().st_mtime_ns for path in baseline.iterdir()}
+    line = refused(capsys, "train", baseline, "--recipe", "climatology", "--data", store)
+    assert "another run" in line
+    assert {path: path.stat().st_mtime_ns for path in baseline.iterdir()} == before
+
+
+def test_from_scores_to_files_and_a_map(store, baseline, tmp_path, capsys):
+    longer = tmp_path / "longer.zarr"
+    embedded.write(longer, n_months=384, n_members=1)
+    assert main(["evaluate", str(baseline), "--data", str(store)]) == 0
+    table = capsys.readouterr().out
+    assert "ssp370 2020-01..2028-12" in table and "limit: forced" in table
+    for name in ("p.nc", "p.zarr", "p.csv"):
+        arguments = ["predict", str(baseline), "--data", str(longer), "--ssp", "ssp245", "--out", str(tmp_path / name)]
+        assert main(arguments) == 0
+    netcdf, zarr = xr.open_dataset(tmp_path / "p.nc"), xr.open_dataset(tmp_path / "p.zarr", engine="zarr")
+    assert netcdf.sizes["time"] == zarr.sizes["time"] == 384 - 12
+    np.testing.assert_array_equal(netcdf["tas"], zarr["tas"])
+    first = (tmp_path / "p.csv").read_text().splitlines()[1]
+    assert first == f"t000_tas_-88.59_1.88,{float(netcdf['tas'][-360, 0, 0]):.8g}"
+    assert (
+        main(["map", str(tmp_path / "p.nc"), "--month", "2030-07", "--var", "pr", "--out", str(tmp_path / "m.png")])
+        == 0
+    )
+    assert (tmp_path / "m.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert "2100-01" in refused(capsys, "map", tmp_path / "p.nc", "--month", "2100-01", "--var", "pr", "--out", "m.png")
+    assert "no scenario ssp999" in refused(
+        capsys, "predict", baseline, "--data", store, "--ssp", "ssp999", "--out", tmp_path / "x.nc"
+    )
+
+
+def test_an_interrupted_training_is_resumed(store, tmp_path):
+    run_dir = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "climgru_lib.cli",
+        "train",
+        str(run_dir),
+        "--recipe",
+        "compact",
+        "--data",
+        str(store),
+    ]
+    command += ["--set", "epochs=1000", "--set", "run_length=6", "--threads", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not (run_dir / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, message
+    assert "continue with --resume" in message
+    assert (run_dir / "last.ckpt").exists()
+    assert main(command[3:]) == 2
+
+
+@pytest.mark.parametrize(
+    "command", ["", "data make", "data check", "train", "evaluate", "predict", "map", "score", "course"]
+)
+def test_help_names_every_argument(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: climgru {command}".rstrip())

@@ -1,0 +1,431 @@
+"""The embedded mini-earth: layout, determinism, physics, and the statistics of the climate it describes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from climgru_lib import embedded
+from climgru_lib.contract import InputError
+from climgru_lib.embedded import climate, dataset, scenarios, weather
+from climgru_lib.geography import land_fraction
+
+FACTS = json.loads((Path(__file__).parents[1] / "expected" / "facts.json").read_text(encoding="utf-8"))
+LAT, LON = dataset.LATITUDES, dataset.LONGITUDES
+WEIGHT = np.cos(np.deg2rad(LAT))[:, None] * np.ones(LON.size)
+LAND = land_fraction(LAT, LON) >= 0.5
+
+
+def mean(field, mask=True):
+    """Area mean over the last two axes, where mask holds."""
+    weight = WEIGHT * np.broadcast_to(mask, WEIGHT.shape)
+    return (field * weight).sum(axis=(-2, -1)) / weight.sum()
+
+
+def by_latitude(low, high):
+    return ((low < LAT) & (high > LAT))[:, None]
+
+
+@pytest.fixture(scope="module")
+def small():
+    return embedded.make(n_months=60, n_members=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def century():
+    """Forced climate of 2015-2099 by scenario, (tas, pr)."""
+    runs = {ssp: embedded.forced(ssp, 1020) for ssp in ("ssp126", "ssp370", "ssp585")}
+    return {ssp: (run["tas"].values, run["pr"].values) for ssp, run in runs.items()}
+
+
+@pytest.fixture(scope="module")
+def unrest():
+    """Monthly deviations from the forced climate, ssp370, 40 years x 2 members: {name: (480, 2, lat, lon)}."""
+    run = embedded.make(n_months=480, n_members=2, scenarios=["ssp370"])
+    truth = embedded.forced("ssp370", 480)
+    return {name: run[name].values[0] - truth[name].values[:, None] for name in ("tas", "pr")}, run["pr"].values[0]
+
+
+# -- layout -------------------------------------------------------------------------------------------------
+
+
+def test_layout_is_that_of_the_contract(small):
+    dims = {name: variable.dims for name, variable in small.data_vars.items()}
+    maps = ("ssp", "time", "latitude", "longitude")
+    assert dims == {
+        "tas": ("ssp", "time", "member_id", "y", "x"),
+        "pr": ("ssp", "time", "member_id", "y", "x"),
+        "rsdt": ("ssp", "time", "y", "x"),
+        "SO2": maps,
+        "BC": maps,
+        "CO2": ("ssp", "time"),
+        "CH4": ("ssp", "time"),
+    }
+    assert dict(small.sizes) == dict(ssp=4, time=60, member_id=2, y=48, x=72, latitude=48, longitude=72)
+    assert {name: str(v.dtype) for name, v in small.data_vars.items()} == {
+        **dict.fromkeys(("tas", "pr", "rsdt"), "float32"),
+        **dict.fromkeys(("SO2", "BC", "CO2", "CH4"), "float64"),
+    }
+    assert list(small["ssp"].values) == ["ssp126", "ssp245", "ssp370", "ssp585"]
+    assert small["tas"].attrs["units"] == "K"
+    assert small["pr"].attrs["units"] == "mm/day"
+    assert (small["y"].attrs["units"], small["x"].attrs["units"]) == ("degrees_north", "degrees_east")
+
+
+def test_grid_and_calendar_to_the_digit(small):
+    np.testing.assert_allclose(small["y"].values[[0, 1, -1]], [-88.58638743, -84.81675393, 88.58638743], atol=1e-8)
+    np.testing.assert_allclose(small["x"].values[[0, 1, -1]], [1.875, 6.875, 356.875])
+    np.testing.assert_allclose(small["latitude"].values[[0, -1]], [-89.05263158, 89.05263158], atol=1e-8)
+    np.testing.assert_allclose(small["longitude"].values[[0, -1]], [1.25, 356.25])
+    first, last = small["time"].values[[0, -1]]
+    assert (first.year, first.month, first.day, first.calendar) == (2015, 1, 15, "noleap")
+    assert (last.year, last.month, last.day) == (2019, 12, 15)
+
+
+def test_ssp245_is_withheld_and_the_solution_is_not(small):
+    held = small.sel(ssp="ssp245")
+    assert not held["tas"].values.any()
+    assert not held["pr"].values.any()
+    truth = embedded.solution(n_months=60, n_members=2, seed=3)
+    assert list(truth["ssp"].values) == ["ssp245"]
+    np.testing.assert_allclose(mean(truth["tas"].values).mean(), 288.4, atol=0.4)
+    assert (truth["pr"].values > 0).mean() > 0.999
+
+
+def test_values_are_finite_and_rain_is_not_negative(small):
+    for name in small.data_vars:
+        assert np.isfinite(small[name].values).all(), name
+    assert small["pr"].values.min() >= 0
+    assert 190 < small["tas"].sel(ssp="ssp370").values.min() < 230
+    assert 305 < small["tas"].sel(ssp="ssp370").values.max() < 325
+
+
+def test_store_has_every_chunk_and_reads_back(tmp_path):
+    dest = embedded.write(tmp_path / "mini.zarr", n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
+    group = zarr.open_group(dest, mode="r")
+    assert group.metadata.zarr_format == 2
+    assert (dest / ".zmetadata").is_file()
+    expected = {"tas": (1, 24, 1, 48, 72), "SO2": (1, 24, 48, 72), "CO2": (1, 24)}
+    assert {name: group[name].chunks for name in expected} == expected
+    assert len([p for p in (dest / "tas").iterdir() if not p.name.startswith(".")]) == 2 * 2 * 2
+    made = embedded.make(n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
+    xr.testing.assert_identical(xr.open_zarr(dest).load().drop_attrs(), made.drop_attrs())
+    truth = xr.open_zarr(tmp_path / "mini_solution.zarr").load()
+    assert dict(truth.sizes) == dict(ssp=1, time=26, member_id=2, y=48, x=72)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mini.zarr", "mini_solution.zarr"]
+
+
+def test_an_existing_store_is_refused_and_kept(tmp_path):
+    (tmp_path / "mini.zarr").mkdir()
+    with pytest.raises(InputError, match=r"mini\.zarr exists already"):
+        embedded.write(tmp_path / "mini.zarr", n_months=1, n_members=1)
+    assert list((tmp_path / "mini.zarr").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"n_months": 0}, "n_months is 0"),
+        ({"n_members": 1.5}, "n_members is 1.5"),
+        ({"scenarios": ["ssp119"]}, "unknown scenario 'ssp119'"),
+        ({"scenarios": ["ssp126", "ssp126"]}, "different names"),
+        ({"lat": [10.0, 0.0]}, "ascending"),
+        ({"lat": [0.0, 100.0]}, r"-90\.\.90"),
+    ],
+)
+def test_bad_arguments_are_named(wrong, line):
+    with pytest.raises(InputError, match=line):
+        embedded.make(**{"n_months": 1, "n_members": 1, **wrong})
+
+
+# -- determinism --------------------------------------------------------------------------------------------
+
+
+def test_fewer_months_and_members_are_the_same_data(small):
+    other = embedded.make(n_months=25, n_members=1, seed=3, scenarios=["ssp585", "ssp370"])
+    for name in small.data_vars:
+        part = small[name].isel(time=slice(25)).sel(ssp=["ssp585", "ssp370"])
+        part = part.isel(member_id=[0]) if "member_id" in part.dims else part
+        np.testing.assert_array_equal(other[name].values, part.values, err_msg=name)
+
+
+def test_blocks_join_without_a_seam():
+    long = embedded.make(n_months=2 * weather.BLOCK + 5, n_members=1, scenarios=["ssp126"])
+    short = embedded.make(n_months=weather.BLOCK + 1, n_members=1, scenarios=["ssp126"])
+    np.testing.assert_array_equal(long["tas"].values[:, : weather.BLOCK + 1], short["tas"].values)
+    ocean = (~LAND) & by_latitude(-20, 20)
+    jump = np.abs(np.diff(long["tas"].values[0, :, 0], axis=0))
+    steps = mean(jump, ocean).reshape(-1)[: 2 * weather.BLOCK]
+    assert steps[weather.BLOCK - 1] < 1.5 * steps[11::12].mean()
+
+
+def test_members_scenarios_and_seeds_have_different_weather(small):
+    tas = small["tas"].values
+    # one month of 60 removed mean: patterns of independent weather correlate within about 3 / sqrt(30 x 60)
+    deviation = tas[[0, 2, 3]] - tas[[0, 2, 3]].mean(axis=(0, 2), keepdims=True)
+    a, b = deviation[0, :, 0], deviation[0, :, 1]
+    assert not np.array_equal(tas[0, 0, 0], tas[2, 0, 0])
+    assert not np.array_equal(tas[0, 0, 0], tas[0, 0, 1])
+    assert (a * b * WEIGHT).sum() / np.sqrt((a**2 * WEIGHT).sum() * (b**2 * WEIGHT).sum()) < 0.05
+    other = embedded.make(n_months=1, n_members=1, seed=4, scenarios=["ssp126"])
+    assert not np.array_equal(other["tas"].values[0, 0, 0], tas[0, 0, 0])
+
+
+def test_members_scatter_around_the_forced_climate():
+    run = embedded.make(n_months=120, n_members=6, scenarios=["ssp370"])
+    truth = embedded.forced("ssp370", 120)
+    for name in ("tas", "pr"):
+        values = run[name].values[0]
+        error = (values - truth[name].values[:, None]).mean(axis=0)  # ten-year means, (member, lat, lon)
+        scatter = error.std(axis=0, ddof=1) / np.sqrt(6)
+        t = error.mean(axis=0) / scatter
+        # Student's t with 5 degrees of freedom: variance 5/3, 95 % within 2.57
+        assert (np.abs(t) < 2.57).mean() == pytest.approx(0.95, abs=0.05)
+        total = mean(error)
+        assert abs(total.mean()) < 4 * total.std(ddof=1) / np.sqrt(6) + 1e-3
+
+
+def test_gamma_rain_has_mean_one_and_the_asked_variance():
+    z = np.random.default_rng(0).standard_normal(200_000).astype("f4")
+    for shape in (0.3, 1.0, 5.0, 40.0):
+        rain = weather.gamma_rain(z, np.full_like(z, shape))
+        assert rain.mean() == pytest.approx(1, abs=4 / np.sqrt(shape * z.size) + 2e-3)
+        assert rain.var() * shape == pytest.approx(1, rel=0.04)
+    # exponential distribution: quantile -ln(1 - p)
+    median = weather.gamma_rain(np.zeros(1, "f4"), np.ones(1, "f4"))[0]
+    assert median == pytest.approx(np.log(2), abs=2e-3)
+
+
+def test_fields_have_unit_variance_on_any_grid():
+    lat, lon = np.linspace(-80, 80, 9), np.linspace(0, 350, 11)
+    sphere = weather.Sphere(lat, lon, {1000: 0.6, 2000: 0.4}, 30)
+    rng = np.random.default_rng(1)
+    fields = sphere.synthesise(rng.standard_normal((4000, *sphere.shape), dtype="f4"))
+    np.testing.assert_allclose(fields.var(axis=0), 1, atol=6 * np.sqrt(2 / 4000))
+
+
+# -- forcings -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ssp", "co2", "ch4"),
+    [  # January 2015, 2050, 2100: Gt and Gt/yr
+        ("ssp126", (1536.1, 2604.9, 2792.5), (0.3737, 0.2001, 0.1136)),
+        ("ssp245", (1536.1, 2950.7, 4524.3), (0.3737, 0.3423, 0.2803)),
+        ("ssp370", (1536.1, 3291.1, 6763.9), (0.3737, 0.5384, 0.7496)),
+        ("ssp585", (1536.1, 3513.1, 9362.6), (0.3737, 0.5746, 0.4653)),
+    ],
+)
+def test_greenhouse_gases_of_the_ssps(ssp, co2, ch4):
+    total, rate = scenarios.greenhouse_gases(embedded.PATHWAYS[ssp], 1021)
+    np.testing.assert_allclose(total[[0, 420, 1020]], co2, atol=0.06)
+    np.testing.assert_allclose(rate[[0, 420, 1020]], ch4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ssp", "so2", "bc"),
+    [
+        ("ssp126", (98.34, 24.69, 6.45), (7.98, 2.17, 1.10)),
+        ("ssp370", (98.34, 97.06, 75.16), (7.98, 9.25, 7.42)),
+    ],
+)
+def test_emission_maps_hold_the_totals(ssp, so2, bc):
+    lat, lon = dataset.EMISSION_LATITUDES, dataset.EMISSION_LONGITUDES
+    area = scenarios.cell_areas(lat, lon)
+    for species, totals in (("SO2", so2), ("BC", bc)):
+        maps = scenarios.emission_maps(embedded.PATHWAYS[ssp], species, 1021, lat, lon)[[0, 420, 1020]]
+        teragram = (maps * area).sum(axis=(1, 2)) * 365 * 86400 / 1e9
+        np.testing.assert_allclose(teragram, totals, atol=0.02 if species == "SO2" else 0.006)
+        assert maps.min() >= 0
+        assert not maps[:, lat < -60].any()
+
+
+def test_emissions_move_from_east_asia_to_africa():
+    early, late = scenarios.regional_emissions(embedded.PATHWAYS["ssp126"], "SO2", 901)[[0, 900]]
+    asia, africa = scenarios.REGIONS.index("E Asia"), scenarios.REGIONS.index("S Africa")
+    assert early[asia] / early.sum() == pytest.approx(0.26, abs=0.02)
+    assert late[asia] / late.sum() == pytest.approx(0.055, abs=0.01)
+    assert late[africa] / late.sum() == pytest.approx(0.40, abs=0.02)
+
+
+def test_own_pathways():
+    peak = embedded.peak_and_decline(peak_year=2030, peak_co2=50, final_co2=-20)
+    # 15 years from 35.637 to 50, then 70 years to -20, emitted at the end of each year
+    expected = 1536.072 + 15 * (35.637 + 50) / 2 + (50 - 35.637) / 2 + 70 * 15 - 35
+    assert scenarios.greenhouse_gases(peak, 1021)[0][-1] == pytest.approx(expected, abs=0.01)
+    shock = embedded.sulphur_shock(base="ssp370", year=2050, factor=0.0)
+    after = scenarios.regional_emissions(shock, "SO2", 480).sum(axis=1)
+    assert after[420] == pytest.approx(0, abs=1e-9)
+    assert after[300] == pytest.approx(96.939)
+    warm = embedded.energy_balance(shock, 480)[0][-1] - embedded.energy_balance(embedded.PATHWAYS["ssp370"], 480)[0][-1]
+    assert 0.2 < warm < 0.95  # at most forcing / feedback-plus-exchange 0.95 / 1.5 in equilibrium with the fast box
+    with pytest.raises(InputError, match="peak_year"):
+        embedded.peak_and_decline(peak_year=2100)
+    with pytest.raises(InputError, match="no shock"):
+        embedded.sulphur_shock(year=2051)
+
+
+# -- insolation ---------------------------------------------------------------------------------------------
+
+
+def test_insolation_globally_and_over_the_year():
+    lat = (np.arange(180) + 0.5) - 90
+    sun = embedded.daily_mean(lat, np.arange(365) + 1.5)
+    globe = (sun * np.cos(np.deg2rad(lat))).sum(axis=1) / np.cos(np.deg2rad(lat)).sum()
+    # S0/4 / sqrt(1 - e2) over the year (Kepler's second law); perihelion near 3 January, ratio ((1+e)/(1-e))2
+    assert globe.mean() == pytest.approx(1360.742 / 4 / np.sqrt(1 - 0.0167**2), abs=0.02)
+    assert globe.max() / globe.min() == pytest.approx((1.0167 / 0.9833) ** 2, rel=1e-4)
+    assert globe.argmax() in (2, 3, 4)
+
+
+def test_insolation_is_dark_in_the_polar_night_and_even_at_the_equinox():
+    assert not embedded.daily_mean(np.array([80.0]), np.array([355.0])).any()
+    north, south = embedded.daily_mean(np.array([40.0, -40.0]), np.array([80.501]))[0]
+    assert north == pytest.approx(south, rel=2e-3)
+    # at the equinox sin(dec) = 0: S0/pi cos(lat) / r2
+    distance = (1 + 0.0167 * np.cos(np.deg2rad(-282.732))) / (1 - 0.0167**2)
+    assert north == pytest.approx(1360.742 / np.pi * np.cos(np.deg2rad(40)) * distance**2, rel=2e-3)
+
+
+def test_insolation_is_the_same_everywhere_in_the_data(small):
+    sun = small["rsdt"].values
+    assert np.ptp(sun, axis=(0, 3)).max() == 0
+    np.testing.assert_array_equal(sun[0, :12], sun[0, 12:24])
+    assert mean(sun[0, :12]).mean() == pytest.approx(340.235, abs=0.05)
+
+
+# -- climate ------------------------------------------------------------------------------------------------
+
+
+def test_energy_balance_conserves_energy():
+    path = embedded.PATHWAYS["ssp585"]
+    fast, beyond = embedded.energy_balance(path, 600)
+    slow = beyond + climate.SLOW_SHARE * fast
+    net = climate.radiative_forcing(path, 600) + climate.IMBALANCE_2015 - climate.FEEDBACK * fast
+    stored = climate.FAST_OCEAN * fast[-1] + climate.SLOW_OCEAN * slow[-1]
+    assert stored == pytest.approx(net[:-1].sum() / 12, rel=1e-9)
+
+
+def test_carbon_keeps_what_the_impulse_response_says():
+    """A stop of all emissions leaves the permanent share of the 2015 excess in the end."""
+    stopped = scenarios.replace(embedded.PATHWAYS["ssp126"], co2=(0.0,) * 10)
+    ppm = climate.co2_concentration(stopped, 12 * 3000)
+    filling = climate.CARBON_SHARE / (climate.GROWTH + 1 / climate.CARBON_YEARS)
+    assert ppm[0] == pytest.approx(400)
+    assert ppm[-1] == pytest.approx(278 + 122 * filling[0] / filling.sum(), abs=0.1)
+
+
+def test_global_means(century):
+    decades = {"2015-2024": slice(0, 120), "2090-2099": slice(900, 1020)}
+    for k, table in enumerate(("global_tas_K", "global_pr_mm_day")):
+        for entry, (value, tolerance) in FACTS[table].items():
+            ssp, decade = entry.split()
+            assert mean(century[ssp][k][decades[decade]]).mean() == pytest.approx(value, abs=tolerance), entry
+
+
+def test_zonal_means_by_season(century):
+    facts = FACTS["zonal"]
+    rows = [np.abs(LAT - lat).argmin() for lat in facts["lat"]]
+    for k, name in enumerate(("tas", "pr")):
+        months = century["ssp370"][k][:240].reshape(20, 12, 48, 72).mean(axis=0)
+        for season, of in (("DJF", [11, 0, 1]), ("JJA", [5, 6, 7])):
+            error = months[of].mean(axis=(0, 2))[rows] - facts[f"{name}_{season}"]
+            rms = np.sqrt((error**2 * WEIGHT[rows, 0]).sum() / WEIGHT[rows, 0].sum())
+            assert rms < facts["tolerance_rms"][name], (name, season)
+
+
+def test_warming_ratios(century):
+    runs = [century[ssp][0][:960].reshape(8, 10, 12, 48, 72) for ssp in century]
+    decades = np.concatenate([run.mean(axis=1) for run in runs])  # (24, 12, lat, lon)
+    globe = mean(decades.mean(axis=1))
+    anomaly = globe - globe.mean()
+    slope = np.tensordot(anomaly, decades, axes=1) / (anomaly**2).sum()
+    annual, arctic = slope.mean(axis=0), by_latitude(66, 90)
+    made = {
+        "land over ocean": mean(annual, LAND) / mean(annual, ~LAND),
+        "66-90N over globe": mean(annual, arctic),
+        "66-90N in DJF over globe": mean(slope[[11, 0, 1]].mean(axis=0), arctic),
+    }
+    for entry, (value, tolerance) in FACTS["warming_ratio"].items():
+        assert made[entry] == pytest.approx(value, abs=tolerance), entry
+
+
+def test_sulphur_cools_and_dries_its_region():
+    clean = embedded.sulphur_shock(name="clean", base="ssp370", year=2020, factor=0.0)
+    maps = climate.Maps.on(LAT, LON)
+    month, still = np.array([60]), np.zeros(1)
+    so2 = scenarios.regional_emissions(clean, "SO2", 61)
+    change = so2[60:] - so2[:1]
+    after, before = maps.forced(month, still, still, change), maps.forced(month, still, still, 0 * change)
+    china = np.unravel_index(np.argmin((LAT[:, None] - 34) ** 2 + (LON[None] - 113) ** 2), WEIGHT.shape)
+    assert after[0][0][china] - before[0][0][china] > 0.1
+    assert after[1][0][china] > before[1][0][china]
+    assert abs(mean(after[0][0] - before[0][0])) < 0.1
+
+
+# -- weather ------------------------------------------------------------------------------------------------
+
+
+def test_weather_statistics(unrest):
+    deviation, _ = unrest
+    tas, pr = deviation["tas"], deviation["pr"]
+    ocean = ~LAND & by_latitude(-20, 20)
+
+    def rms(x):
+        return np.sqrt(mean((x**2).mean(axis=(0, 1))))
+
+    def lag1(x, mask):
+        z = x / x.reshape(40, 12, 2, 48, 72).std(axis=(0, 2))[np.arange(480) % 12][:, None]
+        return mean((z[1:] * z[:-1]).mean(axis=(0, 1)), mask)
+
+    def yearly(x):
+        return x.reshape(40, 12, 2, 48, 72).mean(axis=1)
+
+    correlation = (tas * pr).mean(axis=(0, 1)) / np.sqrt((tas**2).mean(axis=(0, 1)) * (pr**2).mean(axis=(0, 1)))
+    nino = tas[..., np.abs(LAT) < 6, :][..., (LON > 190) & (LON < 240)].mean(axis=(-2, -1))
+    made = {
+        "tas sigma monthly K": rms(tas),
+        "tas sigma annual K": rms(yearly(tas)),
+        "pr sigma monthly mm/day": rms(pr),
+        "pr sigma annual mm/day": rms(yearly(pr)),
+        "Nino3.4 sigma K": nino.std(),
+        "tas lag-1 of tropical oceans": lag1(tas, ocean),
+        "tas lag-1 of land 30-70N": lag1(tas, LAND & by_latitude(30, 70)),
+        "pr lag-1 of tropical oceans": lag1(pr, ocean),
+        "tas-pr correlation of land 60-75S": mean(correlation, LAND & by_latitude(-75, -60)),
+        "tas-pr correlation of land 0-15N": mean(correlation, LAND & by_latitude(0, 15)),
+    }
+    for entry, (value, tolerance) in FACTS["weather"].items():
+        assert made[entry] == pytest.approx(value, abs=tolerance), entry
+
+
+def test_rain_distribution(unrest):
+    facts = FACTS["pr_distribution"]
+    rain = unrest[1][:240].reshape(-1, 48, 72)
+    order = np.argsort(rain, axis=None)
+    share = np.cumsum(np.broadcast_to(WEIGHT, rain.shape).ravel()[order])
+    quantiles = rain.ravel()[order][np.searchsorted(share, np.array(facts["quantiles"]) * share[-1])]
+    np.testing.assert_allclose(quantiles, facts["mm_day"], rtol=facts["tolerance_relative"])
+    value, tolerance = facts["share below 0.1 mm/day"]
+    assert mean((rain < 0.1).mean(axis=0)) == pytest.approx(value, abs=tolerance)
+
+
+def test_el_nino_oscillates_with_the_season():
+    index = weather.enso_index(np.random.default_rng(0), 120_000)
+    assert index.std() == pytest.approx(1, abs=0.03)
+    # autocorrelation of Nino3.4 in CESM2 at 3, 9, 18 and 36 months
+    made = [np.mean(index[k:] * index[:-k]) for k in (3, 9, 18, 36)]
+    np.testing.assert_allclose(made, [0.777, -0.005, -0.298, 0.101], atol=0.1)
+
+
+def test_another_grid():
+    lat, lon = np.linspace(-89, 89, 90), np.arange(120) * 3.0
+    run = embedded.make(n_months=1, n_members=1, lat=lat, lon=lon, scenarios=["ssp126"])
+    assert run["tas"].shape == (1, 1, 1, 90, 120)
+    coarse = embedded.make(n_months=1, n_members=1, scenarios=["ssp126"])
+    weight = np.cos(np.deg2rad(lat))[:, None] * np.ones(120)
+    fine = (run["tas"].values[0, :, 0] * weight).sum(axis=(1, 2)) / weight.sum()
+    np.testing.assert_allclose(fine, mean(coarse["tas"].values[0, :, 0]), atol=0.3)

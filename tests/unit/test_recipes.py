@@ -1,0 +1,134 @@
+"""Recipes: the published numbers, settings and their errors, JSON."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+import torch
+
+from climgru_lib import recipes
+from climgru_lib.contract import InputError
+from climgru_lib.recipes import RECIPES, Recipe, named, with_settings
+
+
+def n_parameters(recipe, n_channels=6):
+    with torch.device("meta"):
+        return sum(p.numel() for p in recipe.build(n_channels, (48, 72)).parameters())
+
+
+def test_published_final_is_the_published_setting():
+    recipe = named("published-final")
+    assert (recipe.window, recipe.lead, recipe.epochs, recipe.season) == (12, 1, 45, "published")
+    assert (recipe.learning_rate, recipe.weight_decay) == (1e-4, 0.01)
+    assert (recipe.cosine_epochs, recipe.min_learning_rate) == (100, 1e-6)
+    assert recipe.loss == {
+        "tas_l1": 1.0,
+        "tas_gabor": 0.5,
+        "tas_hessian": 0.2,
+        "tas_polar": 0.3,
+        "pr_dice": 0.5,
+        "pr_mse": 0.5,
+    }
+    assert not recipe.dice_per_sample and not recipe.area_weighted
+    assert n_parameters(recipe) == 352_878_672
+    # about 32 targets a batch, as published: 11 months of 3 members
+    assert recipe.runs * recipe.run_length * 3 == 33
+
+
+def test_published_first_is_adam_on_plain_mse():
+    recipe = named("published-first")
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.cosine_epochs) == (5e-4, 0.0, 0)
+    assert recipe.loss == {"tas_mse": 0.5, "pr_mse": 0.5}
+
+
+def test_compact_partners_train_alike():
+    first, gru = named("compact-first"), named("compact")
+    training = ("learning_rate", "weight_decay", "epochs", "cosine_epochs", "runs", "run_length", "window", "lead")
+    assert all(getattr(first, name) == getattr(gru, name) for name in training)
+    assert n_parameters(gru) < 5_000_000
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_json_round_trip(name):
+    recipe = named(name)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert recipe.name == name
+
+
+def test_recipes_do_not_share_their_dictionaries():
+    assert named("compact").loss is not named("published-final").loss
+    with_settings(named("compact"), ["loss.pr_dice=0.9"])
+    assert named("compact").loss["pr_dice"] == 0.5
+    with pytest.raises(FrozenInstanceError):
+        named("compact").epochs = 1
+
+
+def test_settings_change_fields_and_entries():
+    base = named("compact")
+    changed = with_settings(
+        base,
+        "epochs=3 learning_rate=1 area_weighted=true season=phase architecture.hidden=16 loss.pr_dice=0.7 "
+        "loss.pr_mse=0.3 loss.tas_mse=1 architecture.bidirectional=true".split(),
+    )
+    assert changed == replace(
+        base,
+        epochs=3,
+        learning_rate=1.0,
+        area_weighted=True,
+        season="phase",
+        architecture={**base.architecture, "hidden": 16, "bidirectional": True},
+        loss={**base.loss, "pr_dice": 0.7, "pr_mse": 0.3, "tas_mse": 1.0},
+    )
+    assert isinstance(changed.learning_rate, float)
+    assert changed.name == "compact"
+    assert with_settings(base, []) == base
+    wider = with_settings(named("compact-first"), ["architecture.widths=[8, 8]", "architecture.dropout=0"])
+    assert wider.architecture == {"widths": [8, 8], "dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("epochs", "wants key=value, got 'epochs'"),
+        ("epoch=3", "no setting 'epoch'; there are architecture, season"),
+        ("name=mine", "no setting 'name'"),
+        ("model=cnn3d", "no setting 'model'"),
+        ("architecture={}", "no setting 'architecture'"),
+        ("epochs.x=3", "no setting 'epochs.x'"),
+        ("epochs=3.5", "epochs wants a int, got '3.5'"),
+        ("epochs=true", "epochs wants a int"),
+        ("epochs=many", "epochs wants a int"),
+        ("learning_rate=fast", "learning_rate wants a float"),
+        ("learning_rate=true", "learning_rate wants a float"),
+        ("area_weighted=1", "area_weighted wants a bool"),
+        ("season=3", "season wants a str"),
+        ("season=lunar", "unknown seasonal encoding 'lunar'"),
+        ("epochs=0", "epochs must be at least 1, got 0"),
+        ("window=0", "window must be at least 1"),
+        ("lead=-1", "lead must be at least 0"),
+        ("run_length=0", "run_length must be at least 1"),
+        ("architecture.widths=3", "conv_gru has no setting 'widths'; it has bidirectional"),
+        ("architecture.hidden=wide", "architecture.hidden wants a int, got 'wide'"),
+        ("architecture.bidirectional=1", "architecture.bidirectional wants a bool"),
+        ("loss.pr_dice=much", "loss.pr_dice wants a float, got 'much'"),
+        ("loss.pr_ssim=1", "unknown loss term 'pr_ssim'; choose from tas_l1"),
+        ("learning_rate=-0.1", "learning_rate must be at least 0, got -0.1"),
+        ("weight_decay=-1", "weight_decay must be at least 0"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_line(setting, message):
+    with pytest.raises(InputError, match=message) as caught:
+        with_settings(named("compact"), [setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_recipes_and_models_are_refused():
+    with pytest.raises(InputError, match=r"unknown recipe 'big'; there are climatology, .*compact"):
+        named("big")
+    with pytest.raises(InputError, match="unknown model 'resnet'; there are climatology"):
+        Recipe("mine", "resnet")
+
+
+def test_baselines_are_no_networks():
+    assert {name for name, recipe in RECIPES.items() if not recipe.is_network} == {"climatology", "pattern-scaling"}
+    assert set(recipes.MODELS) == {recipe.model for recipe in RECIPES.values()}

@@ -1,0 +1,97 @@
+"""House rules: imports in one direction, every import declared, the same dependencies in both files."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = (
+    "contract geography embedded encoding splits data series metrics noise devices losses models recipes runs "
+    "submission batches lightning_adapter training cf emulate maps workbook course bench cli"
+).split()
+SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
+IMPORT_NAMES = {
+    "pyyaml": "yaml",
+    "pytorch": "torch",
+    "nc-time-axis": None,
+    "netcdf4": None,
+    "ipykernel": None,
+    "ipython": "IPython",
+}
+IMPORT_NAMES |= {"jupyterlab": None, "nbclient": None, "nbval": None, "ruff": None}
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute names of all modules that a file imports."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            names |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return names
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(ROOT / "climgru_lib").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_layers_above(path):
+    own = layer(path)
+    if own == "__init__":
+        assert not any(name.startswith("climgru_lib") for name in imported(path))
+        return
+    above = set(LAYERS[: LAYERS.index(own) + 1]) | {"__version__"}
+    used = {name.split(".")[1] for name in imported(path) if name.startswith("climgru_lib.")}
+    assert used <= above, f"{path.name} reaches down to {used - above}"
+
+
+def test_lightning_is_imported_by_its_adapter_alone():
+    users = {path.name for path in SOURCES if any(name.split(".")[0] == "lightning" for name in imported(path))}
+    assert users == {"lightning_adapter.py", "training.py"}
+
+
+def declared() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["test"]
+    return dict(split_requirement(line) for line in lines)
+
+
+def split_requirement(line: str) -> tuple[str, str]:
+    name, bounds = re.fullmatch(r"([A-Za-z0-9_-]+)(.*)", line.replace(" ", "")).groups()
+    return {"pytorch": "torch"}.get(name.lower(), name.lower()), bounds
+
+
+def test_pyproject_and_environment_name_the_same_dependencies():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert conda["name"] == "climgru"
+    lines = [line for line in conda["dependencies"] if isinstance(line, str)]
+    listed = dict(split_requirement(line) for line in lines)
+    assert listed.pop("python") == ">=3.11"
+    assert listed.pop("pip") == ""
+    assert listed == declared()
+    assert conda["dependencies"][-1] == {"pip": ["-e ."]}
+
+
+def test_every_import_is_declared_and_every_dependency_used():
+    files = SOURCES + sorted((ROOT / "tests").rglob("*.py"))
+    used = {name.split(".")[0] for path in files for name in imported(path)} - {"climgru_lib", "tests", "conftest", ""}
+    outside = {name for name in used if name not in sys.stdlib_module_names}
+    names = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in declared()} - {None}
+    assert outside == names
+
+
+def test_constraints_pin_every_dependency():
+    pinned = {
+        re.split("==", line)[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()
+    }
+    assert {name.replace("_", "-") for name in declared()} <= pinned
