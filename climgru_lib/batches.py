@@ -84,9 +84,10 @@ class RunSampler:
         return [[runs[i] for i in order[at : at + size]] for at in range(0, len(runs), size)]
 
     def __iter__(self) -> Iterator[Batch]:
+        """Yield batches; the epoch counts from the first of them, so that a mere `iter` changes nothing."""
         batches = self.plan(self.epoch)[self.skip :]
         self.epoch, self.skip = self.epoch + 1, 0
-        return map(self.batch, batches)
+        yield from map(self.batch, batches)
 
     def batch(self, runs: list[Run]) -> Batch:
         """Gather the tensors of some runs."""

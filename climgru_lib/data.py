@@ -26,7 +26,8 @@ def cache_dir() -> Path:
 
 def embedded_store() -> Path:
     """Return the full embedded data set as a store, made on first use and cached."""
-    sources = sorted(Path(embedded.__file__).parent.glob("*.py"))
+    package = Path(embedded.__file__).parent
+    sources = [*sorted(package.glob("*.py")), *sorted((package.parent / "assets").glob("*json"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     path = cache_dir() / f"embedded-{digest}.zarr"
     if not path.exists():

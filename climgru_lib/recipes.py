@@ -148,7 +148,13 @@ RECIPES = {
             cosine_epochs=0,
         ),
         Recipe("published-final", "conv_gru", {"width": 32, "hidden": 512, "layers": 2, "head": 1024}),
-        Recipe("compact-first", "cnn3d", {"widths": [4, 8, 16, 16]}, loss=dict(MSE), **_COMPACT),
+        Recipe(
+            "compact-first",
+            "cnn3d",
+            {"widths": [4, 8, 16, 16]},
+            loss=dict(MSE),
+            **_COMPACT | {"epochs": 4, "cosine_epochs": 4},
+        ),
         Recipe(
             "compact", "conv_gru", {"width": 4, "hidden": 32, "layers": 2, "head": 64}, loss=_COMPACT_LOSS, **_COMPACT
         ),

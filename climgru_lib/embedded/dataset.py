@@ -25,6 +25,7 @@ LATITUDES = -90 + CESM_STEP * (4 * np.arange(48) + 1.5)  # means of four rows of
 LONGITUDES = 1.875 + 5.0 * np.arange(72)
 EMISSION_LATITUDES = -90 + 180 / 190 * (4 * np.arange(48) + 1)
 EMISSION_LONGITUDES = 1.25 + 5.0 * np.arange(72)
+FULL = ("ssp", "time", "member_id", "y", "x")
 CHUNKS = {"ssp": 1, "time": 24, "member_id": 1}
 
 ATTRIBUTES = {
@@ -169,6 +170,22 @@ def make(
     return _make(n_months, n_members, seed, lat, lon, scenarios)[0]
 
 
+def _forcings(paths: list[Pathway], n_months: int, lat: np.ndarray, at: tuple, n_lon: int) -> dict:
+    """Compute the five forcings as variables; the aerosols lie on the grid ``at``."""
+    gases = np.array([greenhouse_gases(path, n_months) for path in paths])
+    sun = monthly_mean(lat).astype("f4")[np.arange(n_months) % 12]
+    rsdt = np.broadcast_to(sun[None, :, :, None], (len(paths), n_months, lat.size, n_lon)).copy()
+    aerosols = {
+        species: np.stack([emission_maps(path, species, n_months, *at) for path in paths]) for species in ("SO2", "BC")
+    }
+    return {
+        "rsdt": (("ssp", "time", "y", "x"), rsdt),
+        "CO2": (("ssp", "time"), gases[:, 0]),
+        "CH4": (("ssp", "time"), gases[:, 1]),
+        **{name: (("ssp", "time", "latitude", "longitude"), maps) for name, maps in aerosols.items()},
+    }
+
+
 def _make(n_months, n_members, seed, lat, lon, scenarios) -> tuple[xr.Dataset, xr.Dataset | None]:
     """Make the data set, and the withheld part where ssp245 is among the scenarios."""
     _check_counts(n_months=n_months, n_members=n_members)
@@ -177,45 +194,20 @@ def _make(n_months, n_members, seed, lat, lon, scenarios) -> tuple[xr.Dataset, x
     paths = _pathways(scenarios)
     at = (lat, lon) if own_grid else (EMISSION_LATITUDES, EMISSION_LONGITUDES)
     shape = (len(paths), n_months, n_members, lat.size, lon.size)
-    tas, pr = np.zeros(shape, "f4"), np.zeros(shape, "f4")
-    gases = np.array([greenhouse_gases(path, n_months) for path in paths])
-    aerosols = {
-        species: np.stack([emission_maps(path, species, n_months, *at) for path in paths]) for species in ("SO2", "BC")
-    }
-    hidden = None
+    tas, pr, hidden = np.zeros(shape, "f4"), np.zeros(shape, "f4"), None
     for i, path in enumerate(paths):
         hot, wet = _targets(path, n_months, n_members, seed, lat, lon)
         if path.name == WITHHELD:
-            hidden = hot[None], wet[None]
+            hidden = {"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}
         else:
             tas[i], pr[i] = hot, wet
-    sun = monthly_mean(lat).astype("f4")[np.arange(n_months) % 12]
-    rsdt = np.broadcast_to(sun[None, :, :, None], (len(paths), n_months, lat.size, lon.size))
-    members = np.arange(n_members)
-    full = ("ssp", "time", "member_id", "y", "x")
-    dataset = _describe(
-        {
-            "tas": (full, tas),
-            "pr": (full, pr),
-            "rsdt": (("ssp", "time", "y", "x"), rsdt.copy()),
-            "CO2": (("ssp", "time"), gases[:, 0]),
-            "CH4": (("ssp", "time"), gases[:, 1]),
-            **{name: (("ssp", "time", "latitude", "longitude"), maps) for name, maps in aerosols.items()},
-        },
-        {
-            "ssp": [path.name for path in paths],
-            "member_id": members,
-            "latitude": at[0],
-            "longitude": at[1],
-        },
-        lat,
-        lon,
-        n_months,
-    )
+    members = {"member_id": np.arange(n_members)}
+    where = {"ssp": [path.name for path in paths], **members, "latitude": at[0], "longitude": at[1]}
+    variables = {"tas": (FULL, tas), "pr": (FULL, pr), **_forcings(paths, n_months, lat, at, lon.size)}
+    dataset = _describe(variables, where, lat, lon, n_months)
     if hidden is None:
         return dataset, None
-    truth = {"tas": (full, hidden[0]), "pr": (full, hidden[1])}
-    return dataset, _describe(truth, {"ssp": [WITHHELD], "member_id": members}, lat, lon, n_months)
+    return dataset, _describe(hidden, {"ssp": [WITHHELD], **members}, lat, lon, n_months)
 
 
 def solution(
@@ -240,9 +232,8 @@ def solution(
     _check_counts(n_months=n_months, n_members=n_members)
     lat, lon = _grid(lat, lon)
     hot, wet = _targets(PATHWAYS[WITHHELD], n_months, n_members, seed, lat, lon)
-    full = ("ssp", "time", "member_id", "y", "x")
     coords = {"ssp": [WITHHELD], "member_id": np.arange(n_members)}
-    return _describe({"tas": (full, hot[None]), "pr": (full, wet[None])}, coords, lat, lon, n_months)
+    return _describe({"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}, coords, lat, lon, n_months)
 
 
 def forced(

@@ -22,8 +22,13 @@ from matplotlib.figure import Figure
 from .. import geography
 from .style import RC
 
-PANEL_WIDTH = 4.0  # inches, of a map in a row
-LABEL_CHARACTERS = 48  # of a colour bar; what a panel has room for in one line
+# Sizes in inches, multiples of 0.05 so that frames fall on whole pixels; a world map is twice as wide as high.
+PANEL_WIDTH = 4.0  # of a map in a row
+MARGIN = 0.05  # left and right of a map
+TOP = 0.5  # title of the figure and of the panels
+BAR_TOP, BAR_HEIGHT, BAR_BOTTOM = 0.1, 0.1, 0.3  # gap above a colour bar, the bar, its tick labels
+LINE = 0.15  # of a label
+LABEL_CHARACTERS = 60  # room of a panel for one line of a colour-bar label
 
 
 class MapFigure(Figure):
@@ -86,16 +91,32 @@ class MapRow:
             geography.cell_edges(np.unwrap(lon, period=360)),
             np.clip(geography.cell_edges(np.asarray(lat)), -90, 90),
         )
+        labels = [textwrap.fill(panel.label, LABEL_CHARACTERS) for panel in panels]
+        map_width = width - 2 * MARGIN
+        bottom = BAR_TOP + BAR_HEIGHT + BAR_BOTTOM + LINE * max(label.count("\n") + 1 for label in labels)
+        height = bottom + map_width / 2 + TOP
+        blank = np.zeros((len(lat), len(lon)))
+        projection = projection or ccrs.PlateCarree()
         with mpl.rc_context(RC):
-            self.figure = MapFigure(figsize=(width * len(panels), width / 2 + 1.2), layout="constrained")
-            projection = projection or ccrs.PlateCarree()
-            self.axes = list(
-                self.figure.subplots(1, len(panels), subplot_kw={"projection": projection}, squeeze=False)[0]
-            )
-            blank = np.zeros((len(lat), len(lon)))
-            self.meshes = [self._draw(ax, edges, blank, panel) for ax, panel in zip(self.axes, panels)]
+            self.figure = MapFigure(figsize=(width * len(panels), height))
+            self.figure.suptitle("", y=1 - MARGIN / height)
+            self.axes, self.meshes = [], []
+            for i, panel in enumerate(panels):
+                box = self._box(i * width + MARGIN, bottom, map_width, map_width / 2)
+                self.axes.append(self.figure.add_axes(box, projection=projection))
+                self.meshes.append(self._draw(self.axes[-1], edges, blank, panel))
             for _, group in groupby(range(len(panels)), key=lambda i: id(panels[i].norm)):
-                self._colour_bar(list(group), panels)
+                first, *others = group
+                length = width * (0.8 + 0.4 * len(others))
+                left = width * (first + (1 + len(others)) / 2) - length / 2
+                bar = self.figure.add_axes(self._box(left, bottom - BAR_TOP - BAR_HEIGHT, length, BAR_HEIGHT))
+                self.figure.colorbar(
+                    self.meshes[first],
+                    cax=bar,
+                    label=labels[first],
+                    extend=panels[first].extend,
+                    orientation="horizontal",
+                )
             self._note = self.axes[-1].text(
                 0.02,
                 0.04,
@@ -103,34 +124,17 @@ class MapRow:
                 transform=self.axes[-1].transAxes,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
             )
-            self._freeze_layout()
+
+    def _box(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
+        """Turn inches into fractions of the figure."""
+        across, up = self.figure.get_size_inches()
+        return left / across, bottom / up, width / across, height / up
 
     @staticmethod
     def _draw(ax: GeoAxes, edges: tuple[np.ndarray, np.ndarray], values: np.ndarray, panel: Panel) -> GeoQuadMesh:
         ax.set_global()
         ax.add_feature(coast(), linewidth=0.6)
         return ax.pcolormesh(*edges, values, cmap=panel.cmap, norm=panel.norm, transform=ccrs.PlateCarree())
-
-    def _colour_bar(self, group: list[int], panels: Sequence[Panel]) -> None:
-        panel = panels[group[0]]
-        self.figure.colorbar(
-            self.meshes[group[0]],
-            ax=[self.axes[i] for i in group],
-            label=textwrap.fill(panel.label, LABEL_CHARACTERS),
-            extend=panel.extend,
-            orientation="horizontal",
-            shrink=0.8 if len(group) == 1 else 0.6,
-            aspect=30,
-            pad=0.04,
-        )
-
-    def _freeze_layout(self) -> None:
-        """Lay the figure out once, with room for titles, so that exchanging maps stays fast."""
-        for ax in self.axes:
-            ax.set_title(" ")
-        self.figure.suptitle(" ")
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
 
     def show(self, maps: Mapping[str, np.ndarray], title: str, note: str = "") -> None:
         """Exchange the maps.

@@ -115,6 +115,13 @@ def test_a_resumed_epoch_goes_on_with_the_batch_after_the_last():
     assert [counted(batch) for batch in resumed] == [counted(batch) for batch in whole]  # the epoch after is whole
 
 
+def test_asking_for_an_iterator_draws_nothing():
+    source = sampler()
+    source.epoch, source.skip = 3, 2
+    iter(source)
+    assert (source.epoch, source.skip) == (3, 2)
+
+
 def test_batches_hold_the_runs_of_the_recipe():
     sizes = [batch.inputs.shape[:2] for batch in sampler(runs=4, run_length=10, window=3, lead=1)]
     assert set(sizes[:-1]) == {(4, 12)}

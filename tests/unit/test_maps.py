@@ -1,5 +1,6 @@
 import re
 import socket
+from functools import cache
 
 import cartopy.crs as ccrs
 import ipywidgets as widgets
@@ -16,8 +17,8 @@ from scipy.ndimage import distance_transform_edt
 from climgru_lib import geography, maps
 from climgru_lib.contract import InputError
 
-LAT = np.linspace(-88.586, 88.586, 48)
-LON = 1.875 + 5.0 * np.arange(72)
+CONTRACT_GRID = np.linspace(-88.586, 88.586, 48), 1.875 + 5.0 * np.arange(72)
+LAT, LON = np.linspace(-82.5, 82.5, 12), 1.875 + 20.0 * np.arange(18)  # coarse, for speed
 PLACES = {
     "Greenland": (72, -40),
     "Sahara": (23, 10),
@@ -28,15 +29,16 @@ PLACES = {
 UNITS = {"tas": "K", "pr": "mm/day"}
 
 
-def prediction(n_months=30, first="2080-01", ssp="ssp370", seed=0):
+def prediction(n_months=30, first="2080-01", ssp="ssp370", seed=0, grid=(LAT, LON)):
     """Random tas and pr maps; every value of a month and place is its own."""
     rng = np.random.default_rng(seed)
-    shape = (n_months, LAT.size, LON.size)
+    lat, lon = grid
+    shape = (n_months, lat.size, lon.size)
     time = xr.date_range(first, periods=n_months, freq="MS", calendar="noleap", use_cftime=True)
     values = {"tas": rng.uniform(230, 305, shape), "pr": rng.gamma(1, 2.5, shape)}
     return xr.Dataset(
         {name: (("time", "lat", "lon"), values[name], {"units": UNITS[name]}) for name in values},
-        coords={"time": time, "lat": LAT, "lon": LON},
+        coords={"time": time, "lat": lat, "lon": lon},
         attrs={"ssp": ssp},
     )
 
@@ -93,14 +95,20 @@ def map_pixels(figure, dpi=80):
     return image[top:bottom, int(box.x0) + 3 : int(box.x1) - 3]
 
 
+@cache
+def contract_grid_row(name):
+    fields = [prediction(8, seed=seed, grid=CONTRACT_GRID)[name].sel(time="2080-07") for seed in (1, 2)]
+    return *fields, maps.map_row(*fields)
+
+
 @pytest.mark.parametrize("name", ["tas", "pr"])
 @pytest.mark.parametrize("place", PLACES)
 def test_meshes_hold_the_data_at_named_places(name, place):
-    truth, emulator = month_pair(name)
+    truth, emulator, figure = contract_grid_row(name)
     lat, lon = PLACES[place]
     at = {"lat": lat, "lon": lon % 360, "method": "nearest"}
     expected = truth.squeeze().sel(**at).item(), emulator.squeeze().sel(**at).item()
-    drawn = [value_at(mesh, lat, lon) for mesh in meshes_of(maps.map_row(truth, emulator))]
+    drawn = [value_at(mesh, lat, lon) for mesh in meshes_of(figure)]
     np.testing.assert_allclose(drawn, [*expected, expected[1] - expected[0]])
 
 
@@ -126,14 +134,14 @@ def test_limits_do_not_depend_on_the_month():
     [
         (-90, 90, 1.0),  # an error of 1 K everywhere
         (0, 90, np.sqrt(0.5)),  # in one hemisphere
-        (60.3, 90, np.sqrt((1 - np.sin(np.deg2rad(60.3))) / 2)),  # north of a cell edge near 60.3 N
+        (60, 90, np.sqrt((1 - np.sin(np.pi / 3)) / 2)),  # north of 60 N, a cell edge
     ],
 )
 def test_area_weighted_rmse_is_written_on_the_difference(south, north, expected):
     truth, _ = month_pair()
     emulator = truth + xr.where((truth.lat > south) & (truth.lat < north), 1.0, 0.0)
     written = re.search(r"RMSE (\d+\.\d+) K", texts(maps.map_row(truth, emulator.rename("tas"))))
-    assert float(written[1]) == pytest.approx(expected, abs=0.011)
+    assert float(written[1]) == pytest.approx(expected, abs=0.006)
 
 
 def test_no_label_is_clipped_or_runs_into_another():
@@ -154,28 +162,28 @@ def test_no_label_is_clipped_or_runs_into_another():
 
 @pytest.mark.parametrize("west", [0.0, -180.0])
 def test_land_drawn_as_data_ends_at_the_drawn_coast(west):
-    """Edges of a 1-degree land mask, in pixels, against the coast pixels of another figure."""
-    lat, lon = np.arange(-89.5, 90), west + np.arange(360.0)
+    """Edges of a 2-degree land mask against the coast, both taken from rendered pixels."""
+    lat, lon = np.arange(-89.0, 90, 2), west + np.arange(0.0, 360, 2)
     inside = shapely.contains_xy(geography.land_polygons(), *np.meshgrid((lon + 180) % 360 - 180, lat))
 
     def edges_to_coast(mask):
         field = xr.DataArray(mask.astype(float), coords={"lat": lat, "lon": lon}, dims=("lat", "lon"), name="land")
         figure = maps.plot_map(field)
-        with_coast = map_pixels(figure, dpi=240)
+        with_coast = map_pixels(figure, dpi=160)
         for artist in figure.axes[0].findobj(FeatureArtist):
             artist.remove()
-        without = map_pixels(figure, dpi=240)
+        without = map_pixels(figure, dpi=160)
         coast = np.abs(with_coast - without).sum(axis=-1) > 60
         edge = np.abs(np.diff(without.sum(axis=-1), axis=1))[:-1] > 200
         degree = without.shape[1] / 360  # pixels
         return distance_transform_edt(~coast)[:-1, :-1][edge].mean() / degree
 
-    assert edges_to_coast(inside) < 0.4
-    assert edges_to_coast(np.roll(inside, 3, axis=1)) > 0.8  # 3 degrees off would show
+    assert edges_to_coast(inside) < 0.7
+    assert edges_to_coast(np.roll(inside, 1, axis=1)) > 1.0  # one cell off would show
 
 
 @pytest.mark.parametrize("projection", [ccrs.PlateCarree(), ccrs.PlateCarree(180)], ids=["0E", "180E"])
-@pytest.mark.parametrize("lon", [LON, LON - 180 - 1.875, np.arange(0.0, 360, 5)], ids=["1.875", "-180", "0"])
+@pytest.mark.parametrize("lon", [LON, LON - 180 - 1.875, LON - 1.875], ids=["1.875", "-180", "0"])
 def test_map_has_no_seam(lon, projection):
     """A constant field leaves no white pixel, at 0 E, at the date line or at the poles."""
     field = xr.DataArray(
@@ -188,7 +196,7 @@ def test_map_has_no_seam(lon, projection):
 
 
 def test_wrapping_cell_at_the_date_line_shows_on_both_sides():
-    """The cell of 181.875 E spans 180 E: its colour stands on the left and on the right rim of the map."""
+    """The cell of 171.875..191.875 E is drawn at the right rim and, from 180 W on, at the left one."""
     field = xr.DataArray(
         np.full((LAT.size, LON.size), 220.0), coords={"lat": LAT, "lon": LON}, dims=("lat", "lon"), name="tas"
     )
@@ -197,7 +205,8 @@ def test_wrapping_cell_at_the_date_line_shows_on_both_sides():
     middle = image[image.shape[0] // 2]
     yellow = (np.abs(middle - np.array(maps.LOOKS["tas"].cmap(1.0)[:3]) * 255) < 3).all(axis=-1)
     degree = image.shape[1] / 360
-    assert yellow[: int(3 * degree)].all() and not yellow[int(6 * degree) : int(355 * degree)].any()
+    assert yellow[: int(11 * degree)].all() and yellow[-int(7 * degree) :].all()
+    assert not yellow[int(13 * degree) : -int(9 * degree)].any()
 
 
 def test_figures_are_drawn_offline(monkeypatch):
@@ -336,7 +345,7 @@ def test_viewer_refuses_what_it_cannot_place():
     with pytest.raises(InputError, match="names no scenario"):
         maps.Viewer(nameless)
     with pytest.raises(InputError, match="differ in lat"):
-        maps.Viewer(prediction(), contract_truth().isel(lat=slice(0, 40)))
+        maps.Viewer(prediction(), contract_truth().isel(lat=slice(0, 10)))
     with pytest.raises(InputError, match="none of tas, pr"):
         maps.Viewer(prediction().drop_vars(["tas", "pr"]))
 

@@ -67,8 +67,17 @@ def test_settings_change_fields_and_entries():
     base = named("compact")
     changed = with_settings(
         base,
-        "epochs=3 learning_rate=1 area_weighted=true season=phase architecture.hidden=16 loss.pr_dice=0.7 "
-        "loss.pr_mse=0.3 loss.tas_mse=1 architecture.bidirectional=true".split(),
+        [
+            "epochs=3",
+            "learning_rate=1",
+            "area_weighted=true",
+            "season=phase",
+            "architecture.hidden=16",
+            "architecture.bidirectional=true",
+            "loss.pr_dice=0.7",
+            "loss.pr_mse=0.3",
+            "loss.tas_mse=1",
+        ],
     )
     assert changed == replace(
         base,
