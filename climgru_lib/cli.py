@@ -127,6 +127,8 @@ def _course_commands(commands) -> None:
     course.add_argument(
         "-p", action="append", default=[], metavar="KEY=VALUE", dest="parameters", help="a notebook parameter"
     )
+    bench = _command(commands, "bench", _bench, "time our computations beside their plain form")
+    bench.add_argument("name", nargs="?", metavar="NAME", help="one bench (default all)")
 
 
 def _data_option(parser) -> None:
@@ -230,6 +232,12 @@ def _course(args) -> None:
     from . import course
 
     course.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
+
+
+def _bench(args) -> None:
+    from . import bench
+
+    bench.run(args.name)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class TrainingLog(lightning.Callback):
         self.run_dir, self.sampler, self.epochs = run_dir, sampler, epochs
         self.progress = _Progress(epochs, progress)
         self.sums: dict[str, float] = {}
-        self.batches, self.n_batches = 0, None
+        self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
         self.random_state, self.stop_signal = None, None
         self.saved = self.epoch_started = time.monotonic()
         self.previous_handlers: dict[int, Any] = {}
@@ -109,6 +109,7 @@ class TrainingLog(lightning.Callback):
         for name, value in outputs.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
         self.batches += 1
+        self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]  # the schedule steps before the epoch's end
         if self.n_batches is None:
             self.n_batches = len(self.sampler.plan(trainer.current_epoch))
         self.progress.show(trainer.current_epoch + self.batches / self.n_batches, outputs["loss"])
@@ -125,7 +126,7 @@ class TrainingLog(lightning.Callback):
         """Append the epoch's mean losses to the curves."""
         row = {"epoch": trainer.current_epoch + 1}
         row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
-        row |= {"learning_rate": f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}"}
+        row |= {"learning_rate": f"{self.learning_rate:.6g}"}
         row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
         append_row(self.run_dir / runs.CURVES, row)
         self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()

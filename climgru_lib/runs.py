@@ -35,8 +35,8 @@ RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT = (
 )
 #: Modules on which the numbers of a run depend; figures, notebooks and the command line do not count.
 NUMERICAL = (
-    "contract.py encoding.py splits.py data.py series.py metrics.py devices.py losses.py models/*.py recipes.py "
-    "batches.py lightning_adapter.py training.py emulate.py"
+    "contract.py encoding.py splits.py data.py series.py metrics.py noise.py devices.py losses.py models/*.py "
+    "recipes.py batches.py lightning_adapter.py training.py emulate.py"
 )
 
 
@@ -146,7 +146,7 @@ def _difference(key: str, found: Any, wanted: Any) -> str:
 
 
 def finish(run_dir: Path, **facts: Any) -> None:
-    """Mark a run as finished and add facts such as the wall time; the checkpoint of a large run is dropped."""
+    """Mark a run as finished and add facts such as the wall time."""
     write_json(run_dir / RUN, {**read_run(run_dir), **facts, "status": "finished"})
 
 

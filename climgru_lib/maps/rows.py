@@ -51,8 +51,8 @@ def map_row(
     """
     truth, emulator = one_map(truth), one_map(emulator)
     check_pair(truth, emulator)
-    look = look_of(truth)
-    look = replace(look, limits=limits or look.limits, span=span or look.span)
+    look = with_limits(look_of(truth), limits)
+    look = replace(look, span=span or look.span)
     difference = emulator.values - truth.values
     shared = field_panel(look, truth, emulator)
     row = MapRow(
@@ -114,8 +114,7 @@ def plot_map(
         look = replace(look, span=limits[1] if limits else look.span)
         panel = difference_panel(field, field.values, "", look)
     else:
-        look = replace(look, limits=limits or look.limits)
-        panel = field_panel(look, field)
+        panel = field_panel(with_limits(look, limits), field)
     row = MapRow(
         field.lat.values, field.lon.values, [replace(panel, label=label or panel.label)], projection, width=6.0
     )
@@ -168,6 +167,11 @@ def _labels(field: xr.DataArray) -> dict[str, str]:
     ssp = field["ssp"].item() if "ssp" in field.coords else field.attrs.get("ssp", "")
     month = field["time"].dt.strftime("%B %Y").item() if "time" in field.coords else ""
     return {"scenario": str(ssp), "month": month}
+
+
+def with_limits(look: Look, limits: tuple[float, float] | None) -> Look:
+    """Return the look with the limits a caller asked for, which values may exceed."""
+    return replace(look, limits=limits, extend="both") if limits else look
 
 
 def field_panel(look: Look, *maps: xr.DataArray) -> Panel:

@@ -1,0 +1,99 @@
+"""Run directories: files that are whole or absent, and the version of the code that computes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import climgru_lib
+from climgru_lib import runs
+from climgru_lib.contract import InputError
+
+IDENTITY = {"recipe": {"name": "a", "epochs": 2}, "seed": 0}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    runs.write_json(tmp_path / "x.json", {"a": 1})
+
+    def fail(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        runs.write_atomically(tmp_path / "x.json", fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
+
+
+def test_a_run_is_claimed_resumed_and_reused(tmp_path):
+    run_dir = tmp_path / "deep" / "run"
+    assert runs.begin(run_dir, IDENTITY, resume=False) == "new"
+    with pytest.raises(InputError, match="unfinished; continue it with --resume"):
+        runs.begin(run_dir, IDENTITY, resume=False)
+    with pytest.raises(InputError, match="not finished"):
+        runs.require_finished(run_dir)
+    assert runs.begin(run_dir, IDENTITY, resume=True) == "resume"
+    runs.finish(run_dir, wall_seconds=1.5)
+    assert runs.begin(run_dir, IDENTITY, resume=False) == "finished"
+    run = runs.require_finished(run_dir)
+    assert (run["recipe"], run["wall_seconds"], run["torch"]) == (IDENTITY["recipe"], 1.5, torch.__version__)
+
+
+def test_what_differs_is_named(tmp_path):
+    runs.begin(tmp_path, IDENTITY, resume=False)
+    for other, message in (
+        ({**IDENTITY, "seed": 3}, "its seed is 0, not 3"),
+        ({**IDENTITY, "recipe": {"name": "a", "epochs": 9}}, "its recipe epochs is 2, not 9"),
+        ({**IDENTITY, "recipe": {"name": "a", "epochs": 2, "more": 1}}, "its recipe more is None, not 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            runs.begin(tmp_path, other, resume=True)
+
+
+def test_an_empty_folder_may_be_used_and_a_file_may_not(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert runs.begin(tmp_path / "empty", IDENTITY, resume=False) == "new"
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="holds no run"):
+        runs.begin(tmp_path / "file", IDENTITY, resume=False)
+    with pytest.raises(InputError, match="holds no run"):
+        runs.read_run(tmp_path)
+
+
+def test_scores_of_other_keys_are_kept(tmp_path):
+    runs.add_scores(tmp_path, "clean abc", [1])
+    runs.add_scores(tmp_path, "published abc", [2])
+    runs.add_scores(tmp_path, "clean abc", [3])
+    assert json.loads((tmp_path / runs.SCORES).read_text()) == {"clean abc": [3], "published abc": [2]}
+
+
+def test_weights_survive_to_the_bit_and_another_architecture_is_refused(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    model(torch.rand(5, 3))  # moves the running statistics
+    runs.save_weights(tmp_path, model)
+    again = runs.load_weights(tmp_path, nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
+    for name, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+    with pytest.raises(InputError, match=r"weights.safetensors cannot be used"):
+        runs.load_weights(tmp_path, nn.Linear(3, 2))
+
+
+def test_code_version_follows_what_computes_and_nothing_else(tmp_path, monkeypatch):
+    package = Path(climgru_lib.__file__).parent
+    for path in package.rglob("*.py"):
+        copy = tmp_path / path.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    known = runs.code_version()
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "runs.py"))
+    assert runs.code_version() == known
+    for name in ("cli.py", "maps/style.py", "workbook.py"):
+        (tmp_path / name).write_text("# another\n")
+        assert runs.code_version() == known, name
+    for name in ("series.py", "batches.py", "noise.py", "models/conv_gru.py", "lightning_adapter.py", "emulate.py"):
+        (tmp_path / name).write_text("# another\n")
+        changed, known = known, runs.code_version()
+        assert changed != known, name
