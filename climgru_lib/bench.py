@@ -15,7 +15,7 @@ from .models import ConvGru
 REPEATS = 3
 
 
-def shared_encoding(months: int = 120, window: int = 12, width: int = 8, hidden: int = 64) -> dict[str, Callable]:
+def shared_encoding(months: int = 72, window: int = 12, width: int = 4, hidden: int = 32) -> dict[str, Callable]:
     """Predict all windows of a series: each window by itself, and each month encoded once."""
     network = ConvGru(width=width, hidden=hidden, head=128).eval()
     series = torch.randn(1, months, 6, 48, 72)

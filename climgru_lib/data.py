@@ -5,9 +5,11 @@ Opening is lazy; values are read, and checked, by `climgru_lib.series.load`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,11 @@ def embedded_store() -> Path:
     path = cache_dir() / f"embedded-{digest}.zarr"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        embedded.write(path)
+        with tempfile.TemporaryDirectory(dir=path.parent) as part:
+            embedded.write(Path(part) / path.name)
+            for made in sorted(Path(part).iterdir(), key=lambda store: store.name == path.name):
+                with contextlib.suppress(OSError):  # another process was faster
+                    made.rename(path.parent / made.name)
     return path
 
 

@@ -104,12 +104,15 @@ class TrainingLog(lightning.Callback):
             signal.signal(number, handler)
         self.progress.close()
 
+    def on_train_batch_start(self, trainer, module, batch, index) -> None:
+        """Note the learning rate, which the schedule changes before the epoch's last batch ends."""
+        self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
     def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
         """Sum the loss terms; save and stop if asked. An epoch's last batch leaves that to the next epoch."""
         for name, value in outputs.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
         self.batches += 1
-        self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]  # the schedule steps before the epoch's end
         if self.n_batches is None:
             self.n_batches = len(self.sampler.plan(trainer.current_epoch))
         self.progress.show(trainer.current_epoch + self.batches / self.n_batches, outputs["loss"])

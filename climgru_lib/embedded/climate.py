@@ -33,7 +33,8 @@ CARBON_YEARS = np.array([np.inf, 394.4, 36.54, 4.304])
 CO2_PREINDUSTRIAL, CO2_2015, GT_PER_PPM, GROWTH = 278.0, 400.0, 7.82, 0.0207  # ppm, ppm, Gt CO2, 1/yr
 METHANE_YEARS = 10.0
 
-# Forcing and energy balance, fitted to the global mean of CESM2; feedback and exchange are effective values, outside the usual range.
+# Forcing and energy balance, fitted to the global mean of CESM2; feedback and exchange are effective values,
+# outside the usual range.
 CO2_FORCING = 5.35  # W m-2 per ln(CO2), Myhre et al. (1998)
 CH4_FORCING = 0.8043  # W m-2 per relative change of sqrt(CH4), so of the form of Myhre et al. (1998)
 SO2_FORCING = -0.9456  # W m-2 of the emissions of 2015

@@ -119,7 +119,7 @@ class Viewer:
             maps = {"emulator": emulator.values, f"emulator − its {period} mean": emulator.values - base}
             self._row.show(maps, title + (" (no truth for this month)" if self._truth else ""))
         else:
-            difference = truth.values - emulator.values
+            difference = emulator.values - truth.values
             maps = {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference}
             self._row.show(maps, title, rmse_note(difference, emulator))
         self.image.value = self._row.figure.png()
