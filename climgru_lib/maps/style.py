@@ -91,4 +91,4 @@ def field_norm(look: Look, *maps: xr.DataArray) -> Normalize:
 def difference_norm(look: Look, difference: np.ndarray) -> Normalize:
     """Return a norm symmetric about 0."""
     span = look.span or float(np.nanmax(np.abs(difference))) or 1.0
-    return Normalize(-span, span * 1.1)
+    return Normalize(-span, span)
