@@ -17,7 +17,7 @@ course: $(READY)  ## every notebook, executed; results in build/
 
 test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with other parameters
 	rm -rf $(TEST_OUT)
-	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/unit tests/integration
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) PYTHONWARNINGS=ignore TQDM_DISABLE=1 $(PYTEST) --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 notebooks
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
@@ -32,7 +32,7 @@ lint: $(READY)
 	$(BIN)ruff format --check .
 
 lab: $(READY)  ## JupyterLab on a copy of the notebooks that is never overwritten
-	mkdir -p build/lab && cp -n notebooks/*.ipynb build/lab/
+	mkdir -p build/lab && for n in notebooks/*.ipynb; do [ -e build/lab/$${n##*/} ] || cp $$n build/lab/; done
 	$(BIN)jupyter lab --notebook-dir=build/lab
 
 notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebooks, refresh figures/
@@ -44,7 +44,9 @@ bench: $(READY)  ## side-by-side timings
 clean:
 	rm -rf build $(VENV) *.egg-info
 
-.venv/.ready $(VENV)/.ready: pyproject.toml constraints.txt
+ifneq ($(VENV),)
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt -e '.[test]'
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[test]'
 	touch $@
+endif
