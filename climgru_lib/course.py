@@ -20,7 +20,8 @@ from .contract import InputError
 from .data import output_dir
 
 CELL_SECONDS = {"quick": 900, "full": None}
-KERNEL_ENVIRONMENT = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
+#: Waiting threads sleep: on a machine with other work, spinning ones make small convolutions many times slower.
+KERNEL_ENVIRONMENT = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class NotebookFailed(InputError):
