@@ -32,12 +32,29 @@ class Batch:
     """Tensors of a batch.
 
     ``inputs`` (run, time, channel, lat, lon) and ``targets`` (run, target, member, 2, lat, lon) are z-scored;
-    ``mask`` (run, target, member) marks the targets that count.
+    ``mask`` (run, target, member), kept on the CPU, marks the targets that count.
     """
 
     inputs: Tensor
     targets: Tensor
     mask: Tensor
+
+    def pairs(self, fields: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare one prediction per target month with every member that counts.
+
+        Parameters
+        ----------
+        fields : Tensor, shape (run, target, 2, lat, lon)
+
+        Returns
+        -------
+        prediction, target : Tensor, shape (sample, 2, lat, lon)
+        """
+        both = fields[:, :, None].expand_as(self.targets).flatten(0, 2), self.targets.flatten(0, 2)
+        if self.mask.all():
+            return both
+        counted = self.mask.flatten().nonzero()[:, 0].to(fields.device)
+        return both[0][counted], both[1][counted]
 
 
 class RunSampler:
@@ -62,7 +79,7 @@ class RunSampler:
         self.length = min(recipe.run_length, *(stop - start for start, stop in self.ranges.values()))
         self.inputs = {ssp: data.scenarios[ssp].inputs.to(device) for ssp in self.keep}
         self.targets = {ssp: data.scenarios[ssp].targets.to(device) for ssp in self.keep}
-        self.mask = {ssp: torch.from_numpy(keep).to(device) for ssp, keep in self.keep.items()}
+        self.mask = {ssp: torch.from_numpy(keep) for ssp, keep in self.keep.items()}
 
     @property
     def n_targets(self) -> int:

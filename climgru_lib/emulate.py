@@ -76,37 +76,43 @@ class Emulator:
         return first_target(self.recipe.window, self.recipe.lead)
 
     @torch.inference_mode()
-    def fields(self, scenario: Scenario, data: EmulationData) -> np.ndarray:
-        """Predict a whole scenario.
+    def fields(self, scenario: Scenario, data: EmulationData, months: range | None = None) -> np.ndarray:
+        """Predict months of a scenario.
 
         Parameters
         ----------
         scenario : Scenario
             Normalised, of ``data``.
         data : EmulationData
+        months : range, optional
+            Month indices; all from `first` on by default.
 
         Returns
         -------
-        array of float32, shape (time - first, 2, lat, lon), K and mm/day
-            Months from `first` on.
+        array of float32, shape (month, 2, lat, lon), K and mm/day
+
+        Raises
+        ------
+        InputError
+            If there is no full window before the first month.
         """
-        if len(data.months) <= self.first:
+        months = range(self.first, len(data.months)) if months is None else months
+        if not self.first <= months.start < months.stop:
             raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
         if self.recipe.is_network:
-            maps = self._network(scenario.inputs)
+            maps = self._network(scenario.inputs, months)
         else:
-            maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[self.first :]
+            maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
         return denormalise(maps, self.normalizer)
 
-    def _network(self, inputs: Tensor) -> Tensor:
-        window, device = self.recipe.window, next(self.model.parameters()).device
-        usable = inputs[: len(inputs) - self.recipe.lead]
-        count = len(usable) - window + 1
+    def _network(self, inputs: Tensor, months: range) -> Tensor:
+        window, lead, device = self.recipe.window, self.recipe.lead, next(self.model.parameters()).device
         parts = []
-        for start in range(0, count, MONTHS_AT_ONCE):
-            stop = min(start + MONTHS_AT_ONCE, count) + window - 1
+        for start in range(months.start, months.stop, MONTHS_AT_ONCE):
+            stop = min(start + MONTHS_AT_ONCE, months.stop)
+            series = inputs[None, start - lead - window + 1 : stop - lead].to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                parts.append(self.model.forward_series(usable[None, start:stop].to(device), window)[0].float().cpu())
+                parts.append(self.model.forward_series(series, window)[0].float().cpu())
         return torch.cat(parts)
 
     def predict(self, data: EmulationData, ssp: str) -> xr.Dataset:
@@ -153,16 +159,21 @@ def evaluate(
     split = split or data.split or splits.named(emulator.run["split"])
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
     overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]
-    predictions = {ssp: emulator.fields(data.scenarios[ssp], data) for ssp in dict(slices)}
+    spans = {ssp: _span([months for name, months in slices if name == ssp]) for ssp, _ in slices}
+    predictions = {ssp: emulator.fields(data.scenarios[ssp], data, span) for ssp, span in spans.items()}
     results = []
     for (ssp, months), leaky in zip(slices, overlaps):
-        chosen = predictions[ssp][months.start - emulator.first : months.stop - emulator.first]
+        chosen = predictions[ssp][months.start - spans[ssp].start : months.stop - spans[ssp].start]
         results.append({**_score_slice(chosen, data, ssp, months), "leaky": leaky})
     runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
-    ssp, months = max(slices, key=lambda item: len(item[1]))
-    longest = predictions[ssp][months.start - emulator.first : months.stop - emulator.first]
-    write_prediction(emulator.dress(longest, data, ssp, months.start), Path(run_dir) / PREDICTIONS)
+    ssp, span = max(spans.items(), key=lambda item: len(item[1]))
+    write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / PREDICTIONS)
     return results
+
+
+def _span(slices: list[range]) -> range:
+    """Return the months from the first to the last of some slices."""
+    return range(min(months.start for months in slices), max(months.stop for months in slices))
 
 
 def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, months: range) -> bool:

@@ -37,8 +37,7 @@ class Emulation(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """Compare one forward pass with the targets of all members."""
         fields = self.model.forward_series(batch.inputs, self.recipe.window)
-        every_member = fields[:, :, None].expand(batch.targets.shape)
-        terms = self.loss.terms(every_member[batch.mask], batch.targets[batch.mask])
+        terms = self.loss.terms(*batch.pairs(fields))
         total = self.loss.total(terms)
         return {"loss": total, **{name: term.detach() for name, term in terms.items()}}
 

@@ -1,4 +1,19 @@
-"""Recipes: everything that defines a training, as frozen dataclasses of JSON types."""
+"""Recipes: everything that defines a training, as frozen dataclasses of JSON types.
+
+``published-final`` keeps the published quirks; each has its switch on the command line of ``climgru train``:
+
+=========================================================  =======================================
+Published                                                  Instead
+=========================================================  =======================================
+split ``published``: one member's last decade is withheld  ``--split clean``
+the target month's own forcing is no input                 ``--set lead=0``
+season as cos(lat) times the cosine of the month           ``--set season=phase``
+zeros west of 0 E and east of 360 E                        ``--set architecture.padding=circular``
+Dice over the whole batch                                  ``--set dice_per_sample=true``
+no area weights                                            ``--set area_weighted=true``
+polar loss about the array's centre, not a pole            ``--set loss.tas_polar=0``
+=========================================================  =======================================
+"""
 
 from __future__ import annotations
 

@@ -77,9 +77,10 @@ def _scan(steps: Sequence[Tensor], gru: nn.GRU, layer: int, direction: str = "")
     state = steps[0].new_zeros(*steps[0].shape[:-1], hidden)
     states = []
     for gate in steps:
-        recurrent = F.linear(state, w_hh, b_hh)
-        reset, update = torch.sigmoid(gate[..., : 2 * hidden] + recurrent[..., : 2 * hidden]).chunk(2, dim=-1)
-        new = torch.tanh(gate[..., 2 * hidden :] + reset * recurrent[..., 2 * hidden :])
+        gate_ru, gate_n = gate.split((2 * hidden, hidden), dim=-1)
+        state_ru, state_n = F.linear(state, w_hh, b_hh).split((2 * hidden, hidden), dim=-1)
+        reset, update = torch.sigmoid(gate_ru + state_ru).chunk(2, dim=-1)
+        new = torch.tanh(torch.addcmul(gate_n, reset, state_n))
         state = new + update * (state - new)
         states.append(state)
     return states

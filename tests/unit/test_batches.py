@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from climgru_lib import splits
-from climgru_lib.batches import RunSampler
+from climgru_lib.batches import Batch, RunSampler
 from climgru_lib.recipes import Recipe
 from climgru_lib.series import EmulationData, Scenario
 from climgru_lib.splits import Split, Stretch
@@ -90,6 +90,16 @@ def test_members_of_a_month_share_a_batch_unless_one_is_withheld():
                 members = batch.mask[run, at].tolist()
                 if any(members):
                     assert members == [not (code[at] == 2 and month[at] >= T - 120), True, True]
+
+
+@pytest.mark.parametrize("mask", [[[1, 1], [1, 1]], [[1, 0], [0, 1]]])
+def test_pairs_compare_one_prediction_with_every_member_that_counts(mask):
+    fields = torch.tensor([[10.0, 20.0]])[..., None, None, None]  # one run of two target months
+    targets = torch.tensor([[[11.0, 12.0], [21.0, 22.0]]])[..., None, None, None]
+    prediction, target = Batch(torch.empty(0), targets, torch.tensor([mask], dtype=torch.bool)).pairs(fields)
+    members = [(10, 11), (10, 12), (20, 21), (20, 22)]
+    counted = [pair for pair, keep in zip(members, np.ravel(mask)) if keep]
+    assert list(zip(prediction.flatten().tolist(), target.flatten().tolist())) == counted
 
 
 def test_the_plan_is_a_function_of_seed_and_epoch():

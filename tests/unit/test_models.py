@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from climgru_lib.contract import InputError
+from climgru_lib.losses import CompositeLoss
 from climgru_lib.models import Cnn3d, ConvGru
 from climgru_lib.models.encoders import SqueezeExcite, spatial_encoder
 from climgru_lib.models.gru_windows import last_outputs, project
@@ -24,12 +25,15 @@ def series(batch, time, dtype=torch.float32, grid=(6, 8), seed=0):
 def small_conv_gru(dtype=torch.float32, **changes):
     """A small network in evaluation mode whose batch norms are not the identity."""
     torch.manual_seed(1)
-    network = ConvGru(**(SMALL | changes)).to(dtype)
+    return with_uneven_norms(ConvGru(**(SMALL | changes)).to(dtype)).eval()
+
+
+def with_uneven_norms(network):
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.5, 0.5)
             module.running_var.uniform_(0.5, 2)
-    return network.eval()
+    return network
 
 
 def every_window(network, months, window):
@@ -100,6 +104,21 @@ def test_gradients_of_the_shared_form_equal_those_of_the_plain_form(time, window
             assert relative(gradients[0][name], plain) <= 1e-9, name
         else:
             assert gradients[0][name].norm() == 0, name
+
+
+def test_shared_form_equals_plain_form_at_full_size():
+    network, months = with_uneven_norms(ConvGru()).eval(), torch.randn(1, 13, 6, 48, 72)
+    target, loss = torch.randn(1, 2, 2, 48, 72), CompositeLoss()
+    maps, gradients = [], []
+    for compute in (network.forward_series, lambda series, window: every_window(network, series, window)):
+        maps.append(compute(months, 12))
+        loss(maps[-1][0], target[0]).backward()
+        gradients.append({name: parameter.grad for name, parameter in network.named_parameters()})
+        network.zero_grad()
+    assert (maps[1][0, 0] - maps[1][0, 1]).std() > 5e-3
+    torch.testing.assert_close(*maps, rtol=0, atol=1e-5)
+    for name, plain in gradients[1].items():
+        assert relative(gradients[0][name], plain) <= 1e-4, name
 
 
 def test_shared_form_encodes_each_month_once():

@@ -1,12 +1,13 @@
 """Recipes: the published numbers, settings and their errors, JSON."""
 
 import json
+import re
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
 
-from climgru_lib import recipes
+from climgru_lib import recipes, splits
 from climgru_lib.contract import InputError
 from climgru_lib.recipes import RECIPES, Recipe, named, with_settings
 
@@ -33,6 +34,18 @@ def test_published_final_is_the_published_setting():
     assert n_parameters(recipe) == 352_878_672
     # about 32 targets a batch, as published: 11 months of 3 members
     assert recipe.runs * recipe.run_length * 3 == 33
+
+
+def test_every_published_quirk_has_its_switch():
+    switches = re.findall(r"``--(set|split) ([^`]+)``", recipes.__doc__)
+    published = named("published-final")
+    for option, value in switches:
+        if option == "split":
+            assert splits.named(value).withheld != splits.PUBLISHED.withheld
+        else:
+            assert with_settings(published, [value]) != published
+    settings = {value.partition("=")[0] for option, value in switches if option == "set"}
+    assert settings >= {"lead", "season", "architecture.padding", "dice_per_sample", "area_weighted"}
 
 
 def test_published_first_is_adam_on_plain_mse():
