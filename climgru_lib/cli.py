@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _data_commands(commands)
     _run_commands(commands)
+    _checkpoint_commands(commands)
     _course_commands(commands)
     return parser
 
@@ -116,6 +117,21 @@ def _run_commands(commands) -> None:
     score = _command(commands, "score", _score, "compute the Kaggle score of a submission")
     score.add_argument("submission", metavar="SUBMISSION.csv")
     score.add_argument("solution", metavar="SOLUTION.csv")
+
+
+def _checkpoint_commands(commands) -> None:
+    take = _command(commands, "import", _import, "make a run of a checkpoint of the published code")
+    take.add_argument("checkpoint", metavar="CKPT", help="a Lightning .ckpt; its weights are used, nothing in it runs")
+    take.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder")
+    take.add_argument(
+        "--data", required=True, metavar="PATH", help="what it was trained on: the normalisation is not in the file"
+    )
+    take.add_argument(
+        "--split", default="published", metavar="S", help="what was withheld from its training (default published)"
+    )
+    give = _command(commands, "export", _export, "write a Conv-GRU's weights as a checkpoint of the published code")
+    give.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    give.add_argument("checkpoint", metavar="CKPT", help="a new file")
 
 
 def _course_commands(commands) -> None:
@@ -220,6 +236,20 @@ def _map(args) -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
     print(f"wrote {args.out}")
+
+
+def _import(args) -> None:
+    from . import checkpoints, data, splits
+
+    split = splits.named(args.split)
+    checkpoints.import_checkpoint(args.checkpoint, args.run_dir, data.open_dataset(args.data), split)
+    print(f"finished {args.run_dir}; score it with `climgru evaluate {args.run_dir} --data {args.data}`")
+
+
+def _export(args) -> None:
+    from . import checkpoints
+
+    print(f"wrote {checkpoints.export_checkpoint(args.run_dir, args.checkpoint)}")
 
 
 def _score(args) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from . import runs
 from .batches import RunSampler
@@ -89,16 +90,12 @@ def fit(
     else:
         model.fit(fit_series(data, recipe), data.lat)
     runs.save_weights(run_dir, model)
-    n_parameters = sum(p.numel() for p in model.parameters())
-    if n_parameters > KEEP_CHECKPOINT_BELOW:
+    known = facts(recipe, data, model)
+    if known["parameters"] > KEEP_CHECKPOINT_BELOW:
         (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
     runs.finish(
         run_dir,
-        normalizer=data.normalizer.to_json(),
-        channels=data.channels,
-        grid=[len(data.lat), len(data.lon)],
-        trained=trained_months(data, recipe),
-        parameters=n_parameters,
+        **known,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         threads=torch.get_num_threads(),
         wall_seconds=round(time.monotonic() - started, 1),
@@ -107,8 +104,8 @@ def fit(
     return run_dir
 
 
-def identity(recipe: Recipe, data: EmulationData, seed: int, precision: str = "32") -> dict[str, Any]:
-    """Return what must agree for two runs to be the same."""
+def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: str = "32") -> dict[str, Any]:
+    """Return what must agree for two runs to be the same; an imported run's seed is ``"unknown"``."""
     return {
         "recipe": recipe.to_json(),
         "split": data.split.name,
@@ -116,6 +113,17 @@ def identity(recipe: Recipe, data: EmulationData, seed: int, precision: str = "3
         "data": data.fingerprint,
         "code": runs.code_version(),
         "precision": precision,
+    }
+
+
+def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, Any]:
+    """Return what using a finished run takes beside its recipe and weights, and its number of parameters."""
+    return {
+        "normalizer": data.normalizer.to_json(),
+        "channels": data.channels,
+        "grid": [len(data.lat), len(data.lon)],
+        "trained": trained_months(data, recipe),
+        "parameters": sum(p.numel() for p in model.parameters()),
     }
 
 

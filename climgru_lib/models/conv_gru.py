@@ -204,12 +204,9 @@ class ConvGru(nn.Module):
 
 def _sizes(state: Mapping[str, Tensor]) -> dict[str, int | bool]:
     """Read the constructor's sizes off the shapes of the first pathway."""
-    try:
-        width, in_channels = state["spatial_encoder1.0.weight"].shape[:2]
-        hidden = state["temporal_model1.weight_hh_l0"].shape[1]
-        head = state["output_proj1.0.weight"].shape[0]
-    except KeyError as error:
-        raise InputError(f"not a published Conv-GRU: {error.args[0]} is missing") from None
+    width, in_channels, *_ = _shape(state, "spatial_encoder1.0.weight", 4)
+    _, hidden = _shape(state, "temporal_model1.weight_hh_l0", 2)
+    head, _ = _shape(state, "output_proj1.0.weight", 2)
     return {
         "in_channels": in_channels,
         "width": width,
@@ -219,3 +216,12 @@ def _sizes(state: Mapping[str, Tensor]) -> dict[str, int | bool]:
         "bidirectional": "temporal_model1.weight_hh_l0_reverse" in state,
         "n_targets": sum(f"ln{k}.weight" in state for k in range(len(state))),
     }
+
+
+def _shape(state: Mapping[str, Tensor], name: str, dims: int) -> tuple[int, ...]:
+    if name not in state:
+        raise InputError(f"not a published Conv-GRU: {name} is missing")
+    shape = tuple(state[name].shape)
+    if len(shape) != dims:
+        raise InputError(f"not a published Conv-GRU: {name} has shape {shape}, expected {dims} dimensions")
+    return shape

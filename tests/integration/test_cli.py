@@ -214,7 +214,8 @@ def test_an_interrupted_training_is_resumed(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "data make", "data check", "train", "evaluate", "predict", "map", "score", "course"]
+    "command",
+    ["", "data make", "data check", "train", "evaluate", "predict", "map", "import", "export", "score", "course"],
 )
 def test_help_names_every_argument(command, capsys):
     with pytest.raises(SystemExit) as ended:
