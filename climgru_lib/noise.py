@@ -54,9 +54,9 @@ def limits(
 
     Notes
     -----
-    f is estimated by a straight line per calendar month through the members' mean of `TREND_MONTHS`, from the slice's
-    first month on or up to the end of the scenario. Its noise is independent of the members' differences, and counts
-    only in the standard deviation of f, where it is small against the weather.
+    f is estimated by straight lines per calendar month through `TREND_MONTHS`, from the slice's first month on or up
+    to the end of the scenario. What noise is left in it is independent of the members' differences, and counts only
+    in the standard deviation of f, where it is small against the weather.
     """
     if len(members) < 2:
         return None
@@ -140,12 +140,12 @@ def _samples(members, months, calendar_month, lat, change) -> dict[str, ByMetric
 
 def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[str, np.ndarray]]:
     """Score the ideal predictions of one variable, fields (member, time, lat, lon), on synthetic truths."""
-    count, forced = len(fields), _forced(fields, months, calendar_month)
+    count, (forced, fit) = len(fields), _forced(fields, months, calendar_month)
     scored = fields[:, months].astype(float)
     weather = [(scored[j] - scored[k]) / np.sqrt(2) for j, k in combinations(range(count), 2)]
-    spread, mean = forced.std(axis=0), forced.mean(axis=0)
+    spread, mean = fit.std(axis=0), fit.mean(axis=0)
     wanted = np.mean([(forced + sign * noise).std(axis=0) for noise in weather for sign in (1, -1)], axis=0)
-    stretched = mean + (forced - mean) * wanted / np.where(spread > 0, spread, 1)
+    stretched = mean + (fit - mean) * wanted / np.where(spread > 0, spread, 1)
 
     def score(prediction: np.ndarray) -> dict[str, np.ndarray]:
         signed = [[sign * noise for sign in (1, -1)] for noise in weather]
@@ -175,18 +175,27 @@ def _table(rows: list[list[dict[str, float]]]) -> dict[str, np.ndarray]:
     return {name: np.array([[metrics[name] for metrics in row] for row in rows]) for name in rows[0][0]}
 
 
-def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray) -> np.ndarray:
-    """Estimate the forced response of a slice from fields (member, time, lat, lon): a line per calendar month."""
+def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the forced response of a slice from fields (member, time, lat, lon): a line per calendar month.
+
+    The mean of the members' fits, returned second, varies more than f by the noise of the fits. Their covariance is
+    that of f, and the first estimate has its deviations reduced to this.
+    """
     stop = min(fields.shape[1], max(months.stop, months.start + TREND_MONTHS))
     start = max(0, min(months.start, stop - TREND_MONTHS))
-    window, fit = np.arange(start, stop), np.empty((len(months), *fields.shape[2:]))
+    window, fits = np.arange(start, stop), np.empty((len(fields), len(months), *fields.shape[2:]))
     for month in np.unique(calendar_month[months]):
         at = window[calendar_month[start:stop] == month]
         wanted = np.flatnonzero(calendar_month[months] == month)
-        values, centred = fields[:, at].mean(axis=0, dtype=float), at - at.mean()
-        slope = np.tensordot(centred, values, 1) / max(np.sum(centred**2), 1)
-        fit[wanted] = values.mean(axis=0) + (wanted + months.start - at.mean())[:, None, None] * slope
-    return fit
+        values, centred = fields[:, at].astype(float), at - at.mean()
+        slope = np.tensordot(centred, values, (0, 1)) / max(np.sum(centred**2), 1)
+        line = (wanted + months.start - at.mean())[:, None, None] * slope[:, None]
+        fits[:, wanted] = values.mean(axis=1, keepdims=True) + line
+    mean, count = fits.mean(axis=0), len(fits)
+    variance = mean.var(axis=0)
+    covariance = (count * variance - fits.var(axis=1).mean(axis=0)) / (count - 1)
+    kept = np.sqrt(np.clip(covariance, 0, None) / np.where(variance > 0, variance, 1))
+    return mean.mean(axis=0) + (mean - mean.mean(axis=0)) * kept, mean
 
 
 def _windows(months: range, n_months: int) -> list[range]:
