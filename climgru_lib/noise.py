@@ -205,12 +205,13 @@ def _windows(months: range, n_months: int) -> list[range]:
 
 
 def _share(kind: str, name: str, count: int) -> float:
-    """Return the distance of an estimate from its score, over the scatter of the estimate.
+    """Return how far an estimate from M members lies from its score, over the scatter of the estimate.
 
-    For a sum of squares of Gaussian weather with variance 1 in units of its scatter: the estimate from M members has
-    2 / (M - 1). Their own weather makes the score of `forced`, so that their products alone, 2 / (M (M - 1)), remain;
-    a further member meets M members, 2 / M + 8 / (M (M - 1)) of 8 / (M - 1). The noise of the ensemble mean, which
-    the NRMSE is measured against, is independent of the members' differences: both scatters add.
+    For a sum of squares of Gaussian weather, in units of its variance for one member: that of the estimate is
+    1 / (M - 1). `forced` is scored on the members that the estimate is made of, and what differs are products of two
+    members, 1 / (M (M - 1)). The score of a further member is twice as large, so that its estimate has 4 / (M - 1);
+    what differs has 1 / M + 4 / (M (M - 1)). The NRMSE depends on the members' mean, which is independent of their
+    differences: both variances add.
     """
     if name.startswith("nrmse"):
         return np.sqrt(1 + (count - 1) / (count + 1) ** 2) if kind == "member" else np.sqrt(count)
