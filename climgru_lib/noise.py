@@ -10,6 +10,28 @@ differences follow the scores that three ideal predictions would get against a m
 
 The difference of two members over the square root of 2 is a sample of weather with the right variance and no forced
 part; subtracted or added to an estimate of f it makes a truth whose forced response is known.
+
+How far the estimates can be trusted was measured on the embedded climate, whose f is known: the last 108, 120 and 360
+of 901 months, 51 seeds over three scenarios, a grid of 12 x 18 (``python tests/unit/test_noise.py 51``). Of the Kaggle
+score, bias and standard deviation of estimate less score in per cent of the score, and the stated standard error over
+that standard deviation:
+
+======  =======  ===================  ===================  ===================
+months  members  forced               member               variance
+======  =======  ===================  ===================  ===================
+108     2         0.0   2.9   1.00     0.0   4.6   1.00    -0.4   3.8   1.04
+108     3        +0.4   1.5   1.11    +0.4   3.2   0.91    +0.2   2.0   1.15
+120     2        -0.1   2.9   0.92     0.0   4.5   0.98    -0.4   3.9   0.99
+120     3        +0.3   1.5   1.00    +0.3   3.1   0.87    +0.1   2.1   1.02
+360     2        +0.1   1.8   1.19    +0.3   3.5   1.07    -0.1   2.9   1.12
+360     3        +0.3   1.1   1.16    +0.6   2.3   0.97    +0.2   1.6   1.11
+======  =======  ===================  ===================  ===================
+
+Two members scatter nearly twice as much as three. The score lay within one stated error in 57 to 75 % of the slices,
+within two in 86 to 98 %. The six metrics and the CRPS are biased by at most 3 %, their errors 0.8 to 1.4 of the scatter
+(1.6 for ``forced`` pr_time_std_mae in 360 months); ``forced`` pr_crps is 1.2 % low, more than its error, as rain is
+skewed. The NRMSE, known to 10 to 40 % on one slice, shows biases of up to 8 %, most within their sampling error of 1
+to 6 %; pr_nrmse_global of ``variance`` is about 5 % low.
 """
 
 from __future__ import annotations
