@@ -16,12 +16,13 @@ from . import noise, runs, splits
 from .cf import PREDICTIONS, as_dataset, open_prediction, write_prediction
 from .contract import TARGETS, InputError
 from .devices import pick_device
-from .metrics import score_fields
+from .metrics import all_metrics, with_score
 from .recipes import Recipe
 from .series import EmulationData, Normalizer, Scenario, denormalise, load
 from .splits import Split, first_target
 
 MONTHS_AT_ONCE = 128  # predicted in one forward pass
+_KNOWN_LIMITS: dict[tuple, tuple] = {}
 
 __all__ = ["Emulator", "evaluate", "open_prediction", "write_prediction"]
 
@@ -147,8 +148,8 @@ def evaluate(
     -------
     list of dict
         One entry per slice: ``ssp``, ``months`` (first and last), ``leaky``, and for ``avg`` (mean over the
-        members as truth) and ``m0`` (first member) the six metrics (K, mm/day) and ``score``; ``limits`` holds
-        the noise limits of `noise.limits`, None with one member.
+        members as truth) and ``m0`` (first member) the metrics of `metrics.all_metrics` by variable and ``score``;
+        ``limits`` and ``limit_errors`` hold the noise limits and their standard errors, see `noise`, or None.
 
     Raises
     ------
@@ -191,15 +192,34 @@ def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, mo
 
 def _score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range) -> dict[str, Any]:
     """Score the fields (time, 2, lat, lon) of some months against each member in turn."""
-    truth = denormalise(data.scenarios[ssp].targets, data.normalizer)
-    prediction = dict(zip(TARGETS, fields.swapaxes(0, 1)))
+    members = denormalise(data.scenarios[ssp].targets, data.normalizer)
+    change = noise.global_change(members, months, data.lat)
+    truth = members[:, months]
+    mean = truth.mean(axis=0, dtype=float)
     by_member = [
-        score_fields(prediction, dict(zip(TARGETS, member[months].swapaxes(0, 1))), data.lat) for member in truth
+        with_score(
+            {
+                var: all_metrics(fields[:, i], member[:, i], mean[:, i], change[i], data.lat)
+                for i, var in enumerate(TARGETS)
+            }
+        )
+        for member in truth
     ]
+    limits, errors = _limits(members, data, ssp, months)
     return {
         "ssp": ssp,
         "months": [data.months[months[0]], data.months[months[-1]]],
         "avg": {name: float(np.mean([scores[name] for scores in by_member])) for name in by_member[0]},
         "m0": by_member[0],
-        "limits": noise.limits(truth, months, data.calendar_month, data.lat),
+        "limits": limits,
+        "limit_errors": errors,
     }
+
+
+def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -> tuple[dict | None, dict | None]:
+    """Return noise limits of a slice and their errors, computed once for one data set."""
+    key = (data.fingerprint, ssp, months)
+    if key not in _KNOWN_LIMITS:
+        arguments = (members, months, data.calendar_month, data.lat)
+        _KNOWN_LIMITS[key] = noise.limits(*arguments), noise.limit_errors(*arguments)
+    return _KNOWN_LIMITS[key]

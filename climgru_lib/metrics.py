@@ -1,7 +1,7 @@
-"""Scores of monthly climate fields: area weights, the six published metrics and the Kaggle score.
+"""Scores of monthly climate fields: area weights, the six published metrics, the Kaggle score, ClimateBench's NRMSE.
 
-All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions
-``(time, lat, lon)`` last; nothing is averaged over members here.
+All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions ``(time, lat, lon)`` last;
+nothing is averaged over members here. `comparison` compares two predictions, `ensembles` scores whole distributions.
 """
 
 from __future__ import annotations
@@ -114,7 +114,13 @@ def kaggle_score(metrics: dict[str, dict[str, float]]) -> float:
         sum(weight * metrics[var][name] for weight, name in zip(weights, METRICS))
         for var, weights in SCORE_WEIGHTS.items()
     ]
-    return float(np.mean(terms))
+    return sum(terms) / len(terms)
+
+
+def with_score(by_var: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Join the metrics of tas and pr under names like ``tas_crps``, and add ``score``, their `kaggle_score`."""
+    flat = {f"{var}_{name}": value for var, values in by_var.items() for name, value in values.items()}
+    return {**flat, "score": kaggle_score(by_var)}
 
 
 def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, float]:
@@ -132,6 +138,63 @@ def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, fl
     dict
         Keys ``tas_monthly_rmse`` .. ``pr_time_std_mae`` (K, mm/day) and ``score`` (the Kaggle score).
     """
-    by_var = {var: published_metrics(prediction[var], truth[var], lat) for var in SCORE_WEIGHTS}
-    flat = {f"{var}_{name}": value for var, values in by_var.items() for name, value in values.items()}
-    return {**flat, "score": kaggle_score(by_var)}
+    return with_score({var: published_metrics(prediction[var], truth[var], lat) for var in SCORE_WEIGHTS})
+
+
+def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:
+    """Normalised errors of ClimateBench, of one variable.
+
+    Parameters
+    ----------
+    prediction : array, shape (time, lat, lon)
+        Monthly fields, the first month opening the first year; a last year may be cut short.
+    truth : array, shape (time, lat, lon)
+        The mean over the members of the truth, in the same unit.
+    change : float
+        What errors are measured against, in the same unit: the truth's mean anomaly over time and globe.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        ``spatial``: RMSE of the time means; ``global``: RMSE of the annual global means; ``total``: spatial + 5
+        global. All over ``change``, dimensionless.
+
+    Notes
+    -----
+    Source: Watson-Parris et al. (2022), doi:10.1029/2021MS002954.
+    """
+    error = np.float64(prediction) - np.float64(truth)
+    starts = np.arange(0, len(error), 12)
+    annual = np.add.reduceat(area_mean(error, lat), starts) / np.diff([*starts, len(error)])
+    spatial = float(np.sqrt(area_mean(error.mean(axis=0) ** 2, lat)) / abs(change))
+    overall = float(np.sqrt(np.mean(annual**2)) / abs(change))
+    return {"spatial": spatial, "global": overall, "total": spatial + 5 * overall}
+
+
+def all_metrics(
+    prediction: np.ndarray, truth: np.ndarray, mean: np.ndarray, change: float, lat: np.ndarray
+) -> dict[str, float]:
+    """Compute every metric of one variable that a slice is reported with.
+
+    Parameters
+    ----------
+    prediction, truth, mean : array, shape (time, lat, lon)
+        A deterministic prediction, one member, and the mean of all members.
+    change : float
+        See `nrmse`.
+    lat : array, shape (lat,), degrees north
+
+    Returns
+    -------
+    dict
+        Those of `published_metrics` against the member, ``crps`` (the CRPS of a single prediction is its mean
+        absolute error) likewise, and ``nrmse_spatial``, ``nrmse_global``, ``nrmse_total`` against the mean.
+    """
+    error = np.abs(np.float64(prediction) - np.float64(truth)).mean(axis=0)
+    return {
+        **published_metrics(prediction, truth, lat),
+        "crps": float(area_mean(error, lat)),
+        **{f"nrmse_{name}": value for name, value in nrmse(prediction, mean, change, lat).items()},
+    }

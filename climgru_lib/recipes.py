@@ -28,11 +28,13 @@ from torch import nn
 from . import encoding
 from .contract import InputError
 from .losses import MSE, PUBLISHED, CompositeLoss
-from .models import Climatology, Cnn3d, ConvGru, PatternScaling
+from .models import Climatology, Cnn3d, ConvGru, PatternScaling, PatternScalingGP, Regression
 
 MODELS = {
     "climatology": Climatology,
+    "regression": Regression,
     "pattern_scaling": PatternScaling,
+    "pattern_scaling_gp": PatternScalingGP,
     "cnn3d": Cnn3d,
     "conv_gru": ConvGru,
 }
@@ -124,8 +126,6 @@ class Recipe:
         grid : (int, int)
             Number of latitudes and longitudes.
         """
-        if not self.is_network:
-            return MODELS[self.model](grid)
         given = {"in_channels": n_channels, "grid": grid}
         accepted = inspect.signature(MODELS[self.model]).parameters
         return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
@@ -150,11 +150,14 @@ def _architecture(model: str) -> list[str]:
 _COMPACT = {"learning_rate": 3e-3, "epochs": 12, "cosine_epochs": 12, "runs": 16, "run_length": 4}
 #: The published composite without its stencil terms, which would take most of a step's time at this size.
 _COMPACT_LOSS = {"tas_l1": 1.0, "pr_dice": 0.5, "pr_mse": 0.5}
+_REGRESSED = ["CO2", "CH4", "SO2", "BC"]
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("climatology", "climatology"),
+        *(Recipe(f"regression-{n}", "regression", {"forcings": _REGRESSED[:n]}) for n in range(1, 5)),
         Recipe("pattern-scaling", "pattern_scaling"),
+        Recipe("pattern-scaling-gp", "pattern_scaling_gp"),
         Recipe(
             "published-first",
             "cnn3d",

@@ -129,7 +129,7 @@ class Workbook:
 
 
 def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", limits: bool = True) -> pd.DataFrame:
-    """Put scores of several emulators into one table, with the noise limits below each slice.
+    """Put scores of several emulators into one table, with the noise limits and their errors below each slice.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
     against : {"avg", "m0"}
         Mean over the members as truth, or the first member.
     limits : bool
-        Add rows for the noise limits.
+        Add rows for the noise limits, each followed by its standard error where that can be told.
 
     Returns
     -------
@@ -153,6 +153,8 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
             if limits:
                 for kind, values in (result["limits"] or dict.fromkeys(("forced", "member", "variance"))).items():
                     rows[where, f"limit: {kind}"] = values or dict.fromkeys(COLUMNS, "n/a")
+                    if result["limit_errors"]:
+                        rows[where, f"limit: {kind}, +-"] = result["limit_errors"][kind]
     table = pd.DataFrame.from_dict(rows, orient="index")[COLUMNS].rename(columns=HEADINGS)
     order = sorted(rows, key=lambda row: (row[0], row[1].startswith("limit")))
     table = table.reindex(pd.MultiIndex.from_tuples(order, names=["slice", "emulator"]))

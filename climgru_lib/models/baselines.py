@@ -1,6 +1,6 @@
-"""Baselines without a network: monthly climatology and pattern scaling.
+"""Baselines without a network: monthly climatology, regression on forcings and pattern scaling.
 
-Both work on z-scored series, are fitted in closed form on the months that a split leaves, and hold their
+All work on z-scored series, are fitted in closed form on the months that a split leaves, and hold their
 coefficients as buffers, so that they are saved and loaded like any other model.
 """
 
@@ -13,9 +13,10 @@ import torch
 from scipy.signal import lfilter
 from torch import Tensor, nn
 
+from ..contract import FORCINGS, InputError
 from ..metrics import area_mean
 
-CO2, SO2, CH4 = 0, 1, 2  # input channels
+CO2, SO2, CH4 = (FORCINGS.index(name) for name in ("CO2", "SO2", "CH4"))  # input channels
 TAS = 0  # target channel
 CH4_MEMORY_YEARS, SO2_MEMORY_YEARS = 10.0, 5.0  # e-folding times, fitted to CESM2's global mean temperature
 
@@ -51,12 +52,57 @@ class Climatology(nn.Module):
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Average the training months of each calendar month; ``lat`` is not needed here."""
         for month in range(12):
-            maps, weights = _month(series, [s.target for s in series], month)
+            maps, weights = one_month(series, [s.target for s in series], month)
             self.mean[month] = torch.einsum("t,t...->...", weights / weights.sum(), maps)
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         """Return the z-scored maps of every month, (time, 2, lat, lon)."""
         return self.mean[torch.as_tensor(calendar_month - 1)]
+
+
+class Regression(nn.Module):
+    """Regress each cell, per calendar month, on the global means of some forcings of the same month.
+
+    Parameters
+    ----------
+    grid : (int, int)
+        Number of latitudes and longitudes.
+    forcings : sequence of str
+        Of `contract.FORCINGS` without the sunlight, which is the same every year.
+
+    Raises
+    ------
+    InputError
+        If a forcing is unknown or named twice.
+    """
+
+    def __init__(self, grid: tuple[int, int], forcings: tuple[str, ...] = ("CO2",)):
+        super().__init__()
+        known = FORCINGS[:4]
+        if not forcings or len(set(forcings)) != len(forcings) or not set(forcings) <= set(known):
+            raise InputError(f"regression wants different forcings out of {', '.join(known)}, got {list(forcings)}")
+        self.channels = [FORCINGS.index(name) for name in forcings]
+        self.register_buffer("coefficients", torch.zeros(12, 1 + len(forcings), 2, *grid))
+
+    def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
+        """Fit intercept and slopes of every cell and calendar month by least squares, weighted by members."""
+        predictors = [self._predictors(s.inputs, lat) for s in series]
+        for month in range(12):
+            maps, weights = one_month(series, [s.target for s in series], month)
+            design, _ = one_month(series, predictors, month)
+            root = weights.sqrt().double()[:, None]
+            wanted = root * maps.flatten(1).double()
+            solved = torch.linalg.lstsq(root * design, wanted, driver="gelsd").solution
+            self.coefficients[month] = solved.view(-1, *maps.shape[1:])
+
+    def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
+        """Return the z-scored maps of every month, (time, 2, lat, lon)."""
+        month = torch.as_tensor(calendar_month - 1)
+        return torch.einsum("tp,tpcyx->tcyx", self._predictors(inputs, lat).float(), self.coefficients[month])
+
+    def _predictors(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
+        means = area_mean(inputs[:, self.channels].numpy(), lat)
+        return torch.from_numpy(np.hstack([np.ones((len(means), 1)), means]))
 
 
 class PatternScaling(nn.Module):
@@ -97,8 +143,8 @@ class PatternScaling(nn.Module):
         self.global_slope[:] = torch.from_numpy(coefficients[:3])
         warming = [self._warming(s.inputs, lat) for s in series]
         for month in range(12):
-            maps, weights = _month(series, [s.target for s in series], month)
-            warm, _ = _month(series, warming, month)
+            maps, weights = one_month(series, [s.target for s in series], month)
+            warm, _ = one_month(series, warming, month)
             share = weights / weights.sum()
             centre, mean = share @ warm, torch.einsum("t,t...->...", share, maps)
             anomaly = share * (warm - centre)
@@ -117,16 +163,16 @@ class PatternScaling(nn.Module):
 def _global_predictors(inputs: Tensor, lat: np.ndarray) -> np.ndarray:
     """Return CO2, lagged CH4 and lagged SO2 as global means, float64 (time, 3), z-scored units."""
     co2, so2, ch4 = (area_mean(inputs[:, channel].numpy(), lat) for channel in (CO2, SO2, CH4))
-    return np.stack([co2, _lagged(ch4, CH4_MEMORY_YEARS), _lagged(so2, SO2_MEMORY_YEARS)], axis=1)
+    return np.stack([co2, lagged(ch4, CH4_MEMORY_YEARS), lagged(so2, SO2_MEMORY_YEARS)], axis=1)
 
 
-def _lagged(series: np.ndarray, years: float) -> np.ndarray:
+def lagged(series: np.ndarray, years: float) -> np.ndarray:
     """Filter a monthly series exponentially, starting in equilibrium with its first value."""
     keep = np.exp(-1 / (12 * years))
     return series[0] + lfilter([1 - keep], [1, -keep], series - series[0])
 
 
-def _month(series: list[FitSeries], values: list[Tensor], month: int) -> tuple[Tensor, Tensor]:
+def one_month(series: list[FitSeries], values: list[Tensor], month: int) -> tuple[Tensor, Tensor]:
     """Gather one calendar month (0..11) of ``values`` (time, ...) and its weights, months without weight left out."""
     chosen = [(s.calendar_month == month + 1) & (s.weight > 0) for s in series]
     weights = np.concatenate([s.weight[at] for s, at in zip(series, chosen)])

@@ -305,6 +305,18 @@ def test_files_of_predictions_hold_the_same_numbers(data, finished, tmp_path):
         open_prediction(tmp_path / "none.nc")
 
 
+def extra_scores(prediction, raw) -> dict[str, float]:
+    """Mean absolute error of pr, and the error of the last two years' global mean tas over the change since 2015."""
+    area = np.cos(np.deg2rad(raw["y"].values))[:, None] * np.ones(12)
+    pr, tas = (raw[name].values[2].astype("f8") for name in ("pr", "tas"))
+    absolute = np.abs(prediction["pr"].values[-24:, None] - pr[-24:]).mean(axis=(0, 1))
+    mean = tas.mean(axis=1)
+    years = (prediction["tas"].values[-24:] - mean[-24:]).reshape(2, 12, 8, 12).mean(axis=1)
+    change = np.average(mean[-24:].mean(axis=0) - mean[:120].mean(axis=0), weights=area)
+    error = np.sqrt(np.mean([np.average(year, weights=area) ** 2 for year in years]))
+    return {"pr_crps": np.average(absolute, weights=area), "tas_nrmse_global": error / change}
+
+
 def test_scores_are_those_of_the_fields_against_each_member(raw, data, finished):
     results = evaluate(finished, data)
     assert [(r["ssp"], r["months"], r["leaky"]) for r in results] == [
@@ -321,8 +333,12 @@ def test_scores_are_those_of_the_fields_against_each_member(raw, data, finished)
         )
         for member in range(3)
     ]
-    assert results[0]["m0"] == pytest.approx(scores[0], abs=1e-4)
-    assert results[0]["avg"] == pytest.approx({k: np.mean([s[k] for s in scores]) for k in scores[0]}, abs=1e-4)
+    for key, value in scores[0].items():
+        assert results[0]["m0"][key] == pytest.approx(value, abs=1e-4)
+        assert results[0]["avg"][key] == pytest.approx(np.mean([s[key] for s in scores]), abs=1e-4)
+    for key, error in extra_scores(prediction, raw).items():
+        assert results[0]["avg"][key] == pytest.approx(error, rel=1e-4)
+    assert results[0]["limits"]["member"].keys() == results[0]["avg"].keys()
     # the weather has a standard deviation of 1 K: what the forced response would score
     assert results[1]["limits"]["forced"]["tas_monthly_rmse"] == pytest.approx(1, abs=0.03)
     stored = json.loads((finished / runs.SCORES).read_text())
@@ -374,7 +390,7 @@ def test_a_run_is_used_with_its_own_normaliser_and_grid(dataset, data, finished)
         emulator.predict(short, "ssp245")
 
 
-@pytest.mark.parametrize("name", ["climatology", "pattern-scaling"])
+@pytest.mark.parametrize("name", ["climatology", "regression-1", "pattern-scaling", "pattern-scaling-gp"])
 def test_baselines_are_runs_like_any_other(raw, data, tmp_path, name, capsys):
     recipe = replace(named(name), window=WINDOW)
     run_dir = train(recipe, data, tmp_path / name)

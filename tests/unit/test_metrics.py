@@ -81,3 +81,22 @@ def test_golden_score():
         prediction, truth = (dict(zip(("tas", "pr"), file[f"kaggle_{k}"].swapaxes(0, 1))) for k in ("pred", "true"))
         found = metrics.score_fields(prediction, truth, file["kaggle_lat"])
         assert found["score"] == pytest.approx(float(file["kaggle_score"]), abs=1e-9)
+
+
+def test_nrmse_by_hand():
+    truth = np.zeros((18, 2, 1))
+    error = np.repeat([1.0, 4.0], [12, 6])[:, None, None] * np.array([[3.0], [0.0]])
+    # time mean at the equator (12 * 3 + 6 * 12) / 18 = 6; the global mean of 3 is 2: years of 2 and 8
+    spatial, overall = math.sqrt(36 * 2 / 3), math.sqrt((4 + 64) / 2)
+    found = metrics.nrmse(truth + error, truth, -2.0, LAT)
+    expected = {"spatial": spatial / 2, "global": overall / 2, "total": spatial / 2 + 5 * overall / 2}
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_all_metrics_meet_member_and_mean():
+    mean = (TRUTH + 3) / 2
+    found = metrics.all_metrics(PREDICTION, TRUTH, mean, 2.0, LAT)
+    assert {name: found[name] for name in BY_HAND} == pytest.approx(BY_HAND, rel=1e-12)
+    assert found["crps"] == pytest.approx((4 / 3 * 2 + 2 / 3 * 2) / 2)  # absolute errors 1, 3 and 2, 2
+    # against the mean the errors are -0.5, 1.5 at the equator and 0.5, -1.5 at 60 N: time means 0.5 and -0.5
+    assert found["nrmse_spatial"] == pytest.approx(0.5 / 2)
