@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from .. import data, recipes, runs, series, splits
+from .. import runs
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,3 @@ def peak_mb() -> float:
         return runs.peak_memory_mb()
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / 1e6
-
-
-def precisions(device: torch.device) -> tuple[str, ...]:
-    """Return the precisions to measure; bf16 where the hardware is made for it."""
-    return ("32", "bf16") if device.type == "cuda" else ("32",)
-
-
-def full_size() -> tuple[recipes.Recipe, series.EmulationData]:
-    """Return the published recipe and the full embedded store, split `clean`, as tensors."""
-    recipe = recipes.named("published-final")
-    return recipe, series.prepare(data.open_dataset(), recipe.season, splits.CLEAN)

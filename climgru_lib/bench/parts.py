@@ -125,8 +125,9 @@ def _projection_flops(model: ConvGru, batch: Batch) -> float:
 
 
 def _probe(device: torch.device, autocast: Callable[[], AbstractContextManager]) -> float:
-    """Return the seconds of a large square matrix product."""
-    side = PROBE[device.type]
-    left, right = torch.rand(2, side, side, device=device)
+    """Return the seconds of a large square matrix product in the precision of the training."""
     with autocast():
-        return seconds(lambda: torch.mm(left, right), device)
+        lower = torch.is_autocast_enabled(device.type)
+    dtype = torch.get_autocast_dtype(device.type) if lower else torch.float32
+    left, right = torch.rand(2, PROBE[device.type], PROBE[device.type], device=device).to(dtype)
+    return seconds(lambda: torch.mm(left, right), device)

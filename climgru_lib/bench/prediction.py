@@ -11,7 +11,8 @@ from ..devices import pick_device
 from ..emulate import Emulator
 from ..recipes import Recipe
 from ..series import EmulationData
-from .measure import Row, full_size, in_turn, precisions
+from .measure import Row, in_turn
+from .setting import full_size, precisions
 
 REPEATS = 3
 BATCH = 32  # windows of a published batch
