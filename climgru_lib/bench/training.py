@@ -106,7 +106,7 @@ def rows(
     """Compare the time per (window, member) of a step at several run lengths; then say where the time goes.
 
     Both forms have the same network, loss and fused optimiser, and their batches lie ready on the device. A step
-    of ours does one run of consecutive targets, so that its batch grows with the run length.
+    of ours does the recipe's number of runs of consecutive targets, so that its batch grows with the run length.
     """
     recipe, data = sizes()
     device = pick_device("auto")
