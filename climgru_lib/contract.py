@@ -197,8 +197,9 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
         Empty if all is well. Maps of a target that are one constant are withheld, not wrong.
     """
     variable = VARIABLES[name]
-    flat = values.reshape(len(months), -1)
-    finite = np.isfinite(flat).all(axis=1)
+    maps = values.reshape(*values.shape[: 2 if name in TARGETS else 1], -1)
+    lows, highs = maps.min(axis=-1), maps.max(axis=-1)
+    finite = (np.isfinite(lows) & np.isfinite(highs)).reshape(len(months), -1).all(axis=1)
     if not finite.all():
         bad = months[~finite]
         return [
@@ -206,11 +207,11 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
             + (f" .. {bad[-1]} ({bad.size} months)" if bad.size > 1 else "")
             + "; a chunk of the store may be missing: fetch the file again"
         ]
-    if name in TARGETS:
-        values = values[~withheld_maps(values)]
-        if values.size == 0:
-            return []
-    low, high, mean = float(values.min()), float(values.max()), float(values.mean(dtype=np.float64))
+    judged = lows < highs if name in TARGETS else lows <= highs
+    if not judged.any():
+        return []
+    low, high = float(lows[judged].min()), float(highs[judged].max())
+    mean = float(maps.mean(axis=-1, dtype=np.float64)[judged].mean())
     if low < variable.low or high > variable.high or not variable.mean_low <= mean <= variable.mean_high:
         return [
             f"{name} runs from {low:.4g} to {high:.4g} (mean {mean:.4g}) in {ssp}, not plausible in "

@@ -17,7 +17,7 @@ import platformdirs
 import xarray as xr
 import zarr
 
-from . import contract, embedded
+from . import contract
 from .contract import DataError, InputError
 
 
@@ -28,11 +28,13 @@ def cache_dir() -> Path:
 
 def embedded_store() -> Path:
     """Return the full embedded data set as a store, made on first use and cached."""
-    package = Path(embedded.__file__).parent
+    package = Path(__file__).parent / "embedded"
     sources = [*sorted(package.glob("*.py")), *sorted((package.parent / "assets").glob("*json"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     path = cache_dir() / f"embedded-{digest}.zarr"
     if not path.exists():
+        from . import embedded  # its libraries take memory that a reader of data can do without
+
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as part:
             embedded.write(Path(part) / path.name)

@@ -19,6 +19,8 @@ from . import contract, encoding
 from .contract import FORCINGS, TARGETS, DataError, InputError
 from .splits import Split
 
+_BLOCK = 8  # months taken to double precision at a time
+
 
 @dataclass(frozen=True)
 class Normalizer:
@@ -243,13 +245,14 @@ def fit_normalizer(data: EmulationData, split: Split) -> Normalizer:
 
 def _moments(series: Tensor, weights: np.ndarray) -> np.ndarray:
     """Return (count, sum, sum of squares) per channel, shape (3, channel), months weighted by ``weights``."""
-    out = np.zeros((3, series.shape[1]))
-    cells = series.shape[2] * series.shape[3]
-    for month, weight in enumerate(np.asarray(weights, dtype=float)):
-        if weight:
-            flat = series[month].double().flatten(1)
-            out += weight * np.stack([np.full(len(flat), cells), flat.sum(1).numpy(), flat.square().sum(1).numpy()])
-    return out
+    months, weights = series.flatten(2), torch.from_numpy(np.asarray(weights, dtype=np.float64))
+    sums = torch.zeros(2, months.shape[1], dtype=torch.float64)
+    for part, weight in zip(months.split(_BLOCK), weights.split(_BLOCK)):
+        values = part.double()
+        sums[0] += weight @ values.sum(-1)
+        sums[1] += weight @ values.square_().sum(-1)
+    count = weights.sum().expand(1, months.shape[1]) * months.shape[2]
+    return torch.cat([count, sums]).numpy()
 
 
 def _mean_std(moments: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

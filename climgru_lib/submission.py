@@ -17,6 +17,7 @@ from .contract import TARGETS, InputError
 from .metrics import kaggle_score, published_metrics
 
 MONTHS = 360
+ID_BYTES = "S32"  # an ID has up to 22 characters; a longer text is cut and equals none
 
 
 def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
@@ -83,18 +84,26 @@ def score_files(submission: str | Path, solution: str | Path) -> float:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return fields (time, 2, lat, lon), latitudes and longitudes of a submission or solution."""
     try:
-        table = pd.read_csv(path, usecols=[0, 1], names=["ID", "Prediction"], header=0)
-        ids, values = table["ID"].to_numpy(dtype=object), table["Prediction"].to_numpy(dtype=np.float64)
-        cells = [name.split("_") for name in ids if name.startswith(ids[0].split("_")[0] + "_")]
+        table = pd.read_csv(path, usecols=[0, 1], names=["ID", "Prediction"], header=0, dtype={"ID": ID_BYTES})
+        ids, values = table["ID"].to_numpy(), table["Prediction"].to_numpy(dtype=np.float64)
+        month = ids[0].partition(b"_")[0] + b"_"
+        cells = [name.decode().split("_") for name in ids[np.char.startswith(ids, month)]]
         lat = np.array(list(dict.fromkeys(float(cell[2]) for cell in cells)))
         lon = np.array(list(dict.fromkeys(float(cell[3]) for cell in cells)))
-        n_months, rest = divmod(len(ids), len(cells))
-    except (OSError, ValueError, IndexError, AttributeError, ZeroDivisionError, pd.errors.ParserError) as error:
+        n_months, rest = divmod(len(ids), len(TARGETS) * len(lat) * len(lon))
+    except (OSError, ValueError, IndexError, ZeroDivisionError, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no submission: it needs the columns ID and Prediction ({error})") from error
-    expected = [cell.replace("@", f"t{month:03d}") for month in range(n_months) for cell in _cells(lat, lon)]
     northward = bool((np.diff(lat) > 0).all())
-    if rest or not northward or len(expected) != len(ids) or not (ids == np.array(expected, dtype=object)).all():
+    if rest or not northward or not _in_order(ids.reshape(n_months, -1), _cells(lat, lon)):
         raise InputError(f"{path}: IDs are missing or out of order; months from 000, tas before pr, south to north")
     if not np.isfinite(values).all():
-        raise InputError(f"{path}: {ids[~np.isfinite(values)][0]} is not a finite number")
+        raise InputError(f"{path}: {ids[~np.isfinite(values)][0].decode()} is not a finite number")
     return values.reshape(n_months, len(TARGETS), len(lat), len(lon)), lat, lon
+
+
+def _in_order(ids: np.ndarray, cells: list[str]) -> bool:
+    """Tell whether IDs (month, cell) are those of `_cells`, month by month from 0."""
+    rows = "\n".join(cells)
+    return all(
+        b"\n".join(found.tolist()) == rows.replace("@", f"t{month:03d}").encode() for month, found in enumerate(ids)
+    )

@@ -116,6 +116,7 @@ def swap(lines, a, b):
         (lambda lines: lines[:1] + lines[13:] + lines[1:13], "missing or out of order"),  # months in another order
         (lambda lines: [*lines, lines[-1]], "missing or out of order"),
         (lambda lines: [lines[0], *lines[4:7], *lines[1:4], *lines[10:13], *lines[7:10]], "missing or out of order"),
+        (lambda lines: [*lines[:20], lines[20].replace(",", "x" * 40 + ","), *lines[21:]], "missing or out of order"),
         (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",nan", *lines[6:]], r"t000_tas_10.00_356.88 is not a f"),
         (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",inf", *lines[6:]], r"t000_tas_10.00_356.88 is not a f"),
         (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",warm", *lines[6:]], "is no submission"),

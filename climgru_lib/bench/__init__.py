@@ -1,0 +1,68 @@
+"""Timings and peak memory: the plain form of a computation beside ours, side by side in one run.
+
+The plain forms live here alone. Every ratio is one of medians of repeats taken in turn.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+from typing import Any
+
+import torch
+
+from ..contract import InputError
+from ..devices import pick_device
+from .measure import HEADER
+
+#: Module of each bench; one is imported when it is run, so that a bench of memory holds what it needs alone.
+BENCHES = {
+    "data": "loading",
+    "submission": "tables",
+    "memory": "memory",
+    "predict": "prediction",
+    "train": "training",
+}
+
+
+def run(name: str | None = None) -> dict[str, Any]:
+    """Run the benches; print a table, then one line of JSON.
+
+    Parameters
+    ----------
+    name : str, optional
+        One bench; all by default, about ten minutes on two cores.
+
+    Returns
+    -------
+    dict
+        ``machine``, and for each bench its rows, see `measure.Row.to_json`.
+
+    Raises
+    ------
+    InputError
+        If there is no such bench.
+    """
+    if name is not None and name not in BENCHES:
+        raise InputError(f"no bench '{name}'; there are {', '.join(BENCHES)}")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    results: dict[str, Any] = {"machine": _machine()}
+    for key in [name] if name else BENCHES:
+        print(f"{key}\n{HEADER}", flush=True)
+        results[key] = []
+        for row in importlib.import_module(f".{BENCHES[key]}", __name__).rows():
+            print(row.to_text(), flush=True)
+            results[key].append(row.to_json())
+    print(json.dumps(results))
+    return results
+
+
+def _machine() -> dict[str, Any]:
+    device = pick_device("auto")
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }

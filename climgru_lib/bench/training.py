@@ -1,0 +1,142 @@
+"""A step of training: the published batch of single windows beside runs that share months and members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..batches import Batch, RunSampler
+from ..devices import pick_device
+from ..lightning_adapter import Emulation
+from ..losses import CompositeLoss
+from ..recipes import Recipe
+from ..series import EmulationData
+from .measure import Row, in_turn
+from .parts import profile
+from .setting import full_size, precisions
+
+REPEATS = 3
+BATCH = 32  # windows of a published batch
+RUN_LENGTHS = (11, 24, 48, 72)
+MEMBERS = (3, 2)
+EPOCH = 8961  # (window, member) pairs of a published epoch of the full store
+
+
+class Trainee:
+    """A network in training: its module, its optimiser, and one step of it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : EmulationData
+        Prepared, for the number of channels and the grid.
+    device : torch.device
+    precision : {"32", "bf16"}
+    """
+
+    def __init__(self, recipe: Recipe, data: EmulationData, device: torch.device, precision: str = "32"):
+        torch.manual_seed(0)
+        model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+        self.module = Emulation(model, CompositeLoss(recipe.loss), recipe).to(device).train()
+        self.optimizer = self.module.configure_optimizers()["optimizer"]
+        self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+    def step(self, compute_loss: Callable[[], Tensor]) -> None:
+        """Do one step of the optimiser."""
+        self.optimizer.zero_grad()
+        with self.autocast():
+            loss = compute_loss()
+        loss.backward()
+        self.optimizer.step()
+
+    def plain_loss(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of a published batch: every window by itself, encoded month by month."""
+        return self.module.loss(self.module.model(windows), targets)
+
+    def our_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch of runs."""
+        return self.module.training_step(batch, 0)["loss"]
+
+
+def plain_batch(data: EmulationData, recipe: Recipe, chosen: Sequence[tuple[str, int, int]]) -> tuple[Tensor, Tensor]:
+    """Gather a published batch.
+
+    Parameters
+    ----------
+    data : EmulationData
+        Prepared.
+    recipe : Recipe
+        Window and lead.
+    chosen : sequence of (scenario, member, month)
+        The targets.
+
+    Returns
+    -------
+    Tensor, shape (sample, window, channel, lat, lon), and Tensor, shape (sample, 2, lat, lon)
+    """
+    windows, targets = [], []
+    for ssp, member, month in chosen:
+        stop = month - recipe.lead + 1
+        windows.append(data.scenarios[ssp].inputs[stop - recipe.window : stop])
+        targets.append(data.scenarios[ssp].targets[member, month])
+    return torch.stack(windows), torch.stack(targets)
+
+
+def random_targets(data: EmulationData, recipe: Recipe, count: int) -> list[tuple[str, int, int]]:
+    """Draw targets of training, (scenario, member, month), without replacement."""
+    masks = data.training_targets(recipe.window, recipe.lead)
+    every = [(ssp, int(member), int(month)) for ssp, keep in masks.items() for member, month in np.argwhere(keep)]
+    return [every[i] for i in np.random.default_rng(0).choice(len(every), count, replace=False)]
+
+
+def our_batch(data: EmulationData, recipe: Recipe, members: int, device: torch.device) -> Batch:
+    """Return a full batch of the recipe's runs, with the first ``members`` members alone."""
+    sampler = RunSampler(data, recipe, seed=0, device=device)
+    batch = max(map(sampler.batch, sampler.plan(0)[:4]), key=lambda batch: int(batch.mask.sum()))
+    return Batch(batch.inputs, batch.targets[:, :, :members], batch.mask[:, :, :members])
+
+
+def rows(
+    sizes: Callable[[], tuple[Recipe, EmulationData]] = full_size, run_lengths: Sequence[int] = RUN_LENGTHS
+) -> Iterator[Row]:
+    """Compare the time per (window, member) of a step at several run lengths; then say where the time goes.
+
+    Both forms have the same network, loss and fused optimiser, and their batches lie ready on the device. A step
+    of ours does the recipe's number of runs of consecutive targets, so that its batch grows with the run length.
+    """
+    recipe, data = sizes()
+    device = pick_device("auto")
+    for precision in precisions(device):
+        trainee = Trainee(recipe, data, device, precision)
+        yield from _steps(trainee, recipe, data, device, precision, run_lengths)
+        longest = replace(recipe, run_length=run_lengths[-1])
+        batch = our_batch(data, longest, len(data.members), device)
+        name = f"{precision}, run of {run_lengths[-1]}"
+        yield from profile(trainee.module, trainee.optimizer, batch, trainee.autocast, name, REPEATS, device)
+        del trainee
+
+
+def _steps(trainee, recipe, data, device, precision, run_lengths) -> Iterator[Row]:
+    windows, targets = (part.to(device) for part in plain_batch(data, recipe, random_targets(data, recipe, BATCH)))
+    kinds = [(length, members) for length in run_lengths for members in MEMBERS if members <= len(data.members)]
+    batches = {}
+    for length, members in kinds:
+        batches[length, members] = our_batch(data, replace(recipe, run_length=length), members, device)
+    forms = {"plain": lambda: trainee.step(lambda: trainee.plain_loss(windows, targets))}
+    for kind, batch in batches.items():
+        forms[kind] = lambda batch=batch: trainee.step(lambda: trainee.our_loss(batch))
+    for kind in forms if device.type == "cuda" else kinds[:1]:
+        forms[kind]()  # the optimiser's state, and what CUDA's libraries keep, are made in a first step
+    took = in_turn(forms, REPEATS, device)
+    plain = [1e3 * time / BATCH for time in took["plain"]]
+    for kind, batch in batches.items():
+        pairs = int(batch.mask.sum())
+        ours = [1e3 * time / pairs for time in took[kind]]
+        middle = float(np.median(ours))
+        facts = {"pairs a step": pairs, "pairs/s": 1e3 / middle, f"s an epoch of {EPOCH}": middle * EPOCH / 1e3}
+        what = f"{precision}, runs of {kind[0]}, {kind[1]} members: per pair"
+        yield Row(what, "ms", ours, plain, facts)
