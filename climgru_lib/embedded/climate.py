@@ -16,16 +16,8 @@ import numpy as np
 
 from climgru_lib.geography import land_fraction
 
-from .scenarios import (
-    KNOTS,
-    REGIONS,
-    SOURCES,
-    Pathway,
-    decimal_years,
-    great_circle,
-    greenhouse_gases,
-    regional_emissions,
-)
+from .emissions import SOURCES, great_circle
+from .scenarios import KNOTS, REGIONS, Pathway, decimal_years, greenhouse_gases, regional_emissions
 
 # Carbon: four reservoirs of the impulse response of Joos et al. (2013), filled by growth at GROWTH per year.
 CARBON_SHARE = np.array([0.2173, 0.2240, 0.2824, 0.2763])

@@ -10,7 +10,7 @@ import zarr
 
 from climgru_lib import embedded
 from climgru_lib.contract import InputError
-from climgru_lib.embedded import climate, dataset, scenarios, weather
+from climgru_lib.embedded import climate, dataset, emissions, processes, scenarios
 from climgru_lib.geography import land_fraction
 
 FACTS = json.loads((Path(__file__).parents[1] / "expected" / "facts.json").read_text(encoding="utf-8"))
@@ -153,13 +153,13 @@ def test_fewer_months_and_members_are_the_same_data(small):
 
 
 def test_blocks_join_without_a_seam():
-    long = embedded.make(n_months=2 * weather.BLOCK + 5, n_members=1, scenarios=["ssp126"])
-    short = embedded.make(n_months=weather.BLOCK + 1, n_members=1, scenarios=["ssp126"])
-    np.testing.assert_array_equal(long["tas"].values[:, : weather.BLOCK + 1], short["tas"].values)
+    long = embedded.make(n_months=2 * scenarios.BLOCK + 5, n_members=1, scenarios=["ssp126"])
+    short = embedded.make(n_months=scenarios.BLOCK + 1, n_members=1, scenarios=["ssp126"])
+    np.testing.assert_array_equal(long["tas"].values[:, : scenarios.BLOCK + 1], short["tas"].values)
     ocean = (~LAND) & by_latitude(-20, 20)
     jump = np.abs(np.diff(long["tas"].values[0, :, 0], axis=0))
-    steps = mean(jump, ocean).reshape(-1)[: 2 * weather.BLOCK]
-    assert steps[weather.BLOCK - 1] < 1.5 * steps[11::12].mean()
+    steps = mean(jump, ocean).reshape(-1)[: 2 * scenarios.BLOCK]
+    assert steps[scenarios.BLOCK - 1] < 1.5 * steps[11::12].mean()
 
 
 def test_members_scenarios_and_seeds_have_different_weather(small):
@@ -191,17 +191,17 @@ def test_members_scatter_around_the_forced_climate():
 def test_gamma_rain_has_mean_one_and_the_asked_variance():
     z = np.random.default_rng(0).standard_normal(200_000).astype("f4")
     for shape in (0.3, 1.0, 5.0, 40.0):
-        rain = weather.gamma_rain(z, np.full_like(z, shape))
+        rain = processes.gamma_rain(z, np.full_like(z, shape))
         assert rain.mean() == pytest.approx(1, abs=4 / np.sqrt(shape * z.size) + 2e-3)
         assert rain.var() * shape == pytest.approx(1, rel=0.04)
     # exponential distribution: quantile -ln(1 - p)
-    median = weather.gamma_rain(np.zeros(1, "f4"), np.ones(1, "f4"))[0]
+    median = processes.gamma_rain(np.zeros(1, "f4"), np.ones(1, "f4"))[0]
     assert median == pytest.approx(np.log(2), abs=2e-3)
 
 
 def test_fields_have_unit_variance_on_any_grid():
     lat, lon = np.linspace(-80, 80, 9), np.linspace(0, 350, 11)
-    sphere = weather.Sphere(lat, lon, {1000: 0.6, 2000: 0.4}, 30)
+    sphere = processes.Sphere(lat, lon, ((1000, 0, 0.6), (500, 4, 0.4)), 30)
     rng = np.random.default_rng(1)
     fields = sphere.synthesise(rng.standard_normal((4000, *sphere.shape), dtype="f4"))
     np.testing.assert_allclose(fields.var(axis=0), 1, atol=6 * np.sqrt(2 / 4000))
@@ -234,9 +234,9 @@ def test_greenhouse_gases_of_the_ssps(ssp, co2, ch4):
 )
 def test_emission_maps_hold_the_totals(ssp, so2, bc):
     lat, lon = dataset.EMISSION_LATITUDES, dataset.EMISSION_LONGITUDES
-    area = scenarios.cell_areas(lat, lon)
+    area = emissions.cell_areas(lat, lon)
     for species, totals in (("SO2", so2), ("BC", bc)):
-        maps = scenarios.emission_maps(embedded.PATHWAYS[ssp], species, 1021, lat, lon)[[0, 420, 1020]]
+        maps = emissions.emission_maps(embedded.PATHWAYS[ssp], species, 1021, lat, lon)[[0, 420, 1020]]
         teragram = (maps * area).sum(axis=(1, 2)) * 365 * 86400 / 1e9
         np.testing.assert_allclose(teragram, totals, atol=0.02 if species == "SO2" else 0.006)
         assert maps.min() >= 0
@@ -414,7 +414,7 @@ def test_rain_distribution(unrest):
 
 
 def test_el_nino_oscillates_with_the_season():
-    index = weather.enso_index(np.random.default_rng(0), 120_000)
+    index = processes.enso_index(np.random.default_rng(0), 120_000)
     assert index.std() == pytest.approx(1, abs=0.03)
     # autocorrelation of Nino3.4 in CESM2 at 3, 9, 18 and 36 months
     made = [np.mean(index[k:] * index[:-k]) for k in (3, 9, 18, 36)]
