@@ -11,8 +11,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
-    "contract geography embedded encoding splits data series metrics climate_statistics noise verdicts devices losses models recipes runs "
-    "submission batches lightning_adapter training cf emulate maps workbook course bench cli"
+    "contract geography embedded encoding splits data series metrics climate_statistics noise verdicts devices losses "
+    "models recipes runs submission batches lightning_adapter training cf emulate maps workbook course bench cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {
