@@ -78,10 +78,10 @@ def _efold(archive: Archive, matrix: np.ndarray, mask: np.ndarray) -> float:
     part = matrix[np.ix_(cells, cells)]
     pairs = distance > 1.0
     bins = np.digitize(distance[pairs], DISTANCES) - 1
-    curve = np.bincount(bins, part[pairs]) / np.bincount(bins)
+    curve = np.append(1.0, np.bincount(bins, part[pairs]) / np.bincount(bins))
+    km = np.append(0.0, DISTANCES[: curve.size - 1] + 250)
     below = int(np.argmax(curve < np.exp(-1)))
-    centre = DISTANCES[below] + 250.0
-    return float(np.interp(np.exp(-1), curve[[below, below - 1]], [centre, centre - 500.0]))
+    return float(np.interp(np.exp(-1), curve[[below, below - 1]], km[[below, below - 1]]))
 
 
 def el_nino(archive: Archive, weather: np.ndarray) -> dict:
