@@ -16,7 +16,7 @@ from .scenarios import BLOCK
 # Processes of the noise: memory (months), components (length in km, zonality, share), highest degree.
 PROCESSES = {
     "tas_weeks": (0.45, ((600, 1.4, 0.43), (1350, 0.2, 0.57)), 28),
-    "tas_months": (4.0, ((600, 1.4, 0.40), (1500, 0.2, 0.60)), 28),
+    "tas_months": (5.0, ((600, 1.4, 0.40), (1500, 0.2, 0.60)), 28),
     "tas_decades": (90.0, ((2300, 0, 1.0),), 12),
     "pr_storms": (0.25, ((265, 1.9, 0.38), (685, 0.2, 0.62)), 40),
     "pr_belts": (0.8, ((70, 0, 0.10), (480, 9.8, 0.90)), 40),
@@ -25,8 +25,8 @@ BELTS_SHARE, BELTS_WIDTH = 0.65, 9.2  # of the rain noise on the equator, and de
 MODES_MEMORY = (3.5, 1.0, 1.0, 1.0, 1.0, 0.6, 0.8, 0.8)  # months, of the modes that tas and pr share
 REFERENCE_WARMING = 1.15  # K since 2015, at which the variances were fitted
 
-# Standard deviation of the El Nino index by month; the tables answer in Nino3.4 with 1.33 K per K at once.
-ENSO_SIGMA = np.array([1.051, 0.883, 0.731, 0.592, 0.502, 0.497, 0.591, 0.791, 0.961, 1.091, 1.159, 1.121])  # K
+# Standard deviation of the El Nino index by month; the tables answer in Nino3.4 with 1.35 K per K at once.
+ENSO_SIGMA = np.array([1.014, 0.852, 0.705, 0.572, 0.484, 0.480, 0.571, 0.763, 0.927, 1.053, 1.119, 1.082])  # K
 MOST_ENSO_RAIN = 0.85  # largest correlation of rain and ENSO
 MOST_MODES = 0.8  # largest share of a cell's variance that the modes explain
 RAIN_BOUND = 0.76  # share of the global rain anomaly that the energy balance of the air takes back
