@@ -79,7 +79,8 @@ class NoiseMaps:
 
 def _nino34(lat: np.ndarray, lon: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return weights for Nino3.4 (5S-5N, 170-120W) that average to 1 over the given ones, (lat, lon)."""
-    box = (np.abs(lat) < 5)[:, None] & ((lon > 190) & (lon < 240))
+    east = np.asarray(lon) % 360
+    box = (np.abs(lat) < 5)[:, None] & ((east > 190) & (east < 240))
     total = (box * weight).sum()
     return (box * np.cos(np.deg2rad(lat))[:, None] / (total if total else 1)).astype("f4")
 
@@ -133,34 +134,38 @@ class Weather:
         -------
         tas, pr : arrays, shape (BLOCK, lat, lon), K and mm/day
         """
-        maps, of_year = self.maps, (start + np.arange(BLOCK)) % 12
+        of_year = (start + np.arange(BLOCK)) % 12
         excess = (warming - REFERENCE_WARMING).astype("f4")[:, None, None]
-        parts = self._fields("tas_weeks", "tas_months", "tas_decades")
+        nino = self.enso[start : start + ENSO_LAG + BLOCK]  # from ENSO_LAG months before the block
         modes = np.concatenate([mode.block() for mode in self.modes], axis=1)
-        unrest = sum(root * part for root, part in zip(maps.tas_roots, parts))
+        parts = self._fields("tas_weeks", "tas_months", "tas_decades")
+        unrest = sum(root * part for root, part in zip(self.maps.tas_roots, parts))
+        hot = tas + self._temperature(of_year, excess, nino, modes, unrest)
+        return hot, self._rain(pr, of_year, excess, nino[ENSO_LAG:], modes, unrest)
+
+    def _temperature(self, of_year, excess, nino, modes, unrest) -> np.ndarray:
+        """Deviations of temperature: local unrest and modes, kept out of the mean of Nino3.4, and El Nino."""
+        maps = self.maps
         noise = np.sqrt(1 - np.square(maps.tas_modes).sum(axis=0)) * unrest
         noise += np.tensordot(modes, maps.tas_modes, axes=1)
-        season = (ENSO_SIGMA / np.sqrt(np.mean(ENSO_SIGMA**2))).astype("f4")
-        nino = self.enso[start : start + ENSO_LAG + BLOCK]
-        locked = nino * ENSO_SIGMA.astype("f4")[(start - ENSO_LAG + np.arange(BLOCK + ENSO_LAG)) % 12]
-        sigma = maps.tas_sigma[of_year] * np.exp(excess * maps.tas_sigma_per_kelvin[of_year])
-        teleconnection = (
-            locked[ENSO_LAG:, None, None] * maps.tas_enso[0] + locked[:BLOCK, None, None] * maps.tas_enso[1]
-        )
-        noise *= sigma
+        noise *= maps.tas_sigma[of_year] * np.exp(excess * maps.tas_sigma_per_kelvin[of_year])
         noise -= np.tensordot(noise, maps.nino, axes=2)[:, None, None] * maps.tas_enso[0]
-        hot = tas + noise + teleconnection
+        locked = nino * ENSO_SIGMA.astype("f4")[(of_year[0] - ENSO_LAG + np.arange(BLOCK + ENSO_LAG)) % 12]
+        noise += locked[ENSO_LAG:, None, None] * maps.tas_enso[0] + locked[:BLOCK, None, None] * maps.tas_enso[1]
+        return noise
 
+    def _rain(self, pr, of_year, excess, nino, modes, unrest) -> np.ndarray:
+        """Rain: a gamma transform of El Nino, modes, local unrest of temperature, storms and belts."""
+        maps = self.maps
         link, belts = maps.pr_tas[of_year], maps.pr_belts
         storms, zonal = self._fields("pr_storms", "pr_belts")
         own = np.sqrt(1 - belts) * storms + np.sqrt(belts) * zonal
-        local = link * unrest + np.sqrt(1 - link**2) * own
-        enso = np.clip(maps.pr_enso * season[of_year][:, None, None], -MOST_ENSO_RAIN, MOST_ENSO_RAIN)
-        wide = np.tensordot(modes, maps.pr_modes, axes=1)
-        wide += np.sqrt(1 - np.square(maps.pr_modes).sum(axis=0)) * local
-        z = enso * nino[ENSO_LAG:, None, None] + np.sqrt(1 - enso**2) * wide
+        z = np.sqrt(1 - np.square(maps.pr_modes).sum(axis=0)) * (link * unrest + np.sqrt(1 - link**2) * own)
+        z += np.tensordot(modes, maps.pr_modes, axes=1)
+        season = (ENSO_SIGMA / np.sqrt(np.mean(ENSO_SIGMA**2))).astype("f4")[of_year][:, None, None]
+        enso = np.clip(maps.pr_enso * season, -MOST_ENSO_RAIN, MOST_ENSO_RAIN)
+        z = enso * nino[:, None, None] + np.sqrt(1 - enso**2) * z
         ratio = maps.pr_ratio[of_year] * np.exp(excess * maps.pr_ratio_per_kelvin[of_year])
-        shape = np.clip(ratio**-2, *SHAPE_RANGE)
-        wet = pr * gamma_rain(z, shape)
-        excess_rain = (wet * maps.weight).sum(axis=(1, 2)) / (pr * maps.weight).sum(axis=(1, 2))
-        return hot, wet * (excess_rain**-RAIN_BOUND)[:, None, None]
+        wet = pr * gamma_rain(z, np.clip(ratio**-2, *SHAPE_RANGE))
+        surplus = (wet * maps.weight).sum(axis=(1, 2)) / (pr * maps.weight).sum(axis=(1, 2))
+        return wet * (surplus**-RAIN_BOUND)[:, None, None]

@@ -319,6 +319,16 @@ def test_sulphur_cools_and_dries_its_region():
     assert abs(mean(after[0][0] - before[0][0])) < 0.1
 
 
+def test_drift_is_common_to_all_scenarios_and_moves_heat_around():
+    maps = climate.Maps.on(LAT, LON)
+    month, still = np.array([0, 12 * 85]), np.zeros(2)
+    tas, pr = maps.forced(month, still, still, np.zeros((2, len(scenarios.REGIONS))))
+    np.testing.assert_allclose(tas[1] - tas[0], maps.tas_drift[2], atol=1e-4)
+    assert abs(mean(tas[1] - tas[0])) < 0.02
+    assert np.sqrt(mean((tas[1] - tas[0]) ** 2)) > 0.5  # its pattern is an order of magnitude larger than its mean
+    assert abs(mean(pr[1] - pr[0])) < 0.02
+
+
 # -- statistics of the full data set against those of CESM2 ---------------------------------------------------
 
 
