@@ -147,9 +147,9 @@ def _architecture(model: str) -> list[str]:
     return [name for name in parameters if name not in ("in_channels", "grid")]
 
 
-#: Many short runs a batch: batch norm takes its statistics over the batch, and in a batch of few scenarios and
-#: periods it would hide from the network the level of CO2, which is the same all over a map.
-_COMPACT = {"learning_rate": 3e-3, "epochs": 12, "cosine_epochs": 12, "runs": 16, "run_length": 4}
+#: A few runs a batch, of different scenarios and periods: batch norm takes its statistics over the batch, and in one of
+#: neighbouring months it would hide from the network the level of CO2, which is the same all over a map.
+_COMPACT = {"learning_rate": 3e-3, "epochs": 12, "cosine_epochs": 12, "runs": 4, "run_length": 12}
 #: The published composite without its stencil terms, which would take most of a step's time at this size.
 _COMPACT_LOSS = {"tas_l1": 1.0, "pr_dice": 0.5, "pr_mse": 0.5}
 _REGRESSED = ["CO2", "CH4", "SO2", "BC"]
