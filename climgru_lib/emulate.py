@@ -165,7 +165,7 @@ def evaluate(
     results = []
     for (ssp, months), leaky in zip(slices, overlaps):
         chosen = predictions[ssp][months.start - spans[ssp].start : months.stop - spans[ssp].start]
-        results.append({**_score_slice(chosen, data, ssp, months), "leaky": leaky})
+        results.append({**score_slice(chosen, data, ssp, months), "leaky": leaky})
     runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
     ssp, span = max(spans.items(), key=lambda item: len(item[1]))
     write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / PREDICTIONS)
@@ -190,8 +190,23 @@ def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, mo
     return bool(shared)
 
 
-def _score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range) -> dict[str, Any]:
-    """Score the fields (time, 2, lat, lon) of some months against each member in turn."""
+def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range) -> dict[str, Any]:
+    """Score fields against each member in turn.
+
+    Parameters
+    ----------
+    fields : array, shape (month, 2, lat, lon), K and mm/day
+    data : EmulationData
+        Normalised.
+    ssp : str
+    months : range
+        Indices of the months of ``fields``.
+
+    Returns
+    -------
+    dict
+        An entry of `evaluate`, less ``leaky``.
+    """
     members = denormalise(data.scenarios[ssp].targets, data.normalizer)
     change = noise.global_change(members, months, data.lat)
     truth = members[:, months]

@@ -1,6 +1,8 @@
 """Recipes: everything that defines a training, as frozen dataclasses of JSON types.
 
-``published-final`` keeps the published quirks; each has its switch on the command line of ``climgru train``:
+``published-final`` keeps the published quirks; each has its switch on the command line of ``climgru train``. It departs
+from the published training where batches of runs ask for it: it normalises with running statistics, see
+`models.normalisation.RunningNorm`; ``--set architecture.norm=batch`` is the published way.
 
 =========================================================  =======================================
 Published                                                  Instead
@@ -170,7 +172,11 @@ RECIPES = {
             weight_decay=0.0,
             cosine_epochs=0,
         ),
-        Recipe("published-final", "conv_gru", {"width": 32, "hidden": 512, "layers": 2, "head": 1024}),
+        Recipe(
+            "published-final",
+            "conv_gru",
+            {"width": 32, "hidden": 512, "layers": 2, "head": 1024, "norm": "running"},
+        ),
         Recipe(
             "compact-first",
             "cnn3d",

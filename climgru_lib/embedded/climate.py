@@ -16,16 +16,8 @@ import numpy as np
 
 from climgru_lib.geography import land_fraction
 
-from .scenarios import (
-    KNOTS,
-    REGIONS,
-    SOURCES,
-    Pathway,
-    decimal_years,
-    great_circle,
-    greenhouse_gases,
-    regional_emissions,
-)
+from .emissions import SOURCES, great_circle
+from .scenarios import KNOTS, REGIONS, Pathway, decimal_years, greenhouse_gases, regional_emissions
 
 # Carbon: four reservoirs of the impulse response of Joos et al. (2013), filled by growth at GROWTH per year.
 CARBON_SHARE = np.array([0.2173, 0.2240, 0.2824, 0.2763])
@@ -47,6 +39,7 @@ LOAD_SPREAD = 900.0  # km, how far sulphate drifts from its source
 LOAD_TAS = -3e-4  # K per Tg/yr of local load, on land
 LOAD_PR = -1.3e-4  # mm/day per Tg/yr of local load, on land
 RAIN_PER_SO2 = -2.4e-4  # relative change of rain per Tg/yr of global SO2: less sunlight, less evaporation
+DRIFT_YEARS = 85.0  # of the change that all scenarios share: what the deep ocean and the ozone layer still owe
 DRIEST_ROOT = 0.1  # (mm/day)**0.5
 
 
@@ -181,9 +174,11 @@ class Maps:
     tas: np.ndarray  # (12, lat, lon), K, January 2015 without weather
     tas_per_kelvin: np.ndarray  # (12, lat, lon), K per K of global warming
     tas_slow: np.ndarray  # (lat, lon), K per K of slow warming
+    tas_drift: np.ndarray  # (3, lat, lon), K per K, per Tg/yr of global SO2, per `DRIFT_YEARS`; global means near 0
     pr: np.ndarray  # (12, lat, lon), mm/day
     pr_per_kelvin: np.ndarray  # (12, lat, lon), mm/day per K
     pr_slow: np.ndarray  # (lat, lon), mm/day per K
+    pr_drift: np.ndarray  # (3, lat, lon), mm/day, likewise
     load: np.ndarray  # (region, lat * lon), relative
     land: np.ndarray  # (lat, lon), fraction
 
@@ -196,9 +191,11 @@ class Maps:
             tas=monthly(evaluate("tas", lat, lon)),
             tas_per_kelvin=monthly(evaluate("tas_per_K", lat, lon)),
             tas_slow=evaluate("slow_tas", lat, lon)[0],
+            tas_drift=evaluate("drift_tas", lat, lon),
             pr=root**2,
             pr_per_kelvin=monthly(evaluate("pr_per_K", lat, lon)),
             pr_slow=evaluate("slow_pr", lat, lon)[0],
+            pr_drift=evaluate("drift_pr", lat, lon),
             load=load_maps(lat, lon).reshape(len(REGIONS), -1).astype("f4"),
             land=land,
         )
@@ -223,9 +220,13 @@ class Maps:
         fast = warming.astype("f4")[:, None, None]
         deep = slow.astype("f4")[:, None, None]
         load = (so2.astype("f4") @ self.load).reshape(-1, *self.land.shape) * self.land
-        tas = self.tas[of_year] + fast * self.tas_per_kelvin[of_year] + deep * self.tas_slow + LOAD_TAS * load
-        change = fast * self.pr_per_kelvin[of_year] + deep * self.pr_slow + LOAD_PR * load
+        total = so2.astype("f4").sum(axis=1)
+        drivers = np.stack([warming, total, month / (12 * DRIFT_YEARS)], axis=1).astype("f4")
+        tas = self.tas[of_year] + fast * self.tas_per_kelvin[of_year] + deep * self.tas_slow
+        tas += np.tensordot(drivers, self.tas_drift, axes=1) + LOAD_TAS * load
+        change = fast * self.pr_per_kelvin[of_year] + deep * self.pr_slow
+        change += np.tensordot(drivers, self.pr_drift, axes=1) + LOAD_PR * load
         change /= self.pr[of_year]
-        change += (RAIN_PER_SO2 * so2.sum(axis=1)).astype("f4")[:, None, None]
+        change += np.float32(RAIN_PER_SO2) * total[:, None, None]
         growth = np.where(change > 0, 1 + change, np.exp(np.minimum(change, 0)))
         return tas, self.pr[of_year] * growth

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cftime
 import numpy as np
 import xarray as xr
 
 from climgru_lib.contract import SCENARIOS, InputError
 
 from .climate import Maps, energy_balance
+from .emissions import emission_maps
 from .insolation import monthly_mean
-from .scenarios import BLOCK, FIRST_YEAR, PATHWAYS, Pathway, emission_maps, greenhouse_gases, regional_emissions
+from .scenarios import BLOCK, PATHWAYS, Pathway, greenhouse_gases, regional_emissions
+from .store import FULL, describe, write_store
 from .weather import PROCESSES, NoiseMaps, Sphere, Weather
 
 N_MONTHS, N_MEMBERS = 1021, 3
@@ -25,29 +24,6 @@ LATITUDES = -90 + CESM_STEP * (4 * np.arange(48) + 1.5)  # means of four rows of
 LONGITUDES = 1.875 + 5.0 * np.arange(72)
 EMISSION_LATITUDES = -90 + 180 / 190 * (4 * np.arange(48) + 1)
 EMISSION_LONGITUDES = 1.25 + 5.0 * np.arange(72)
-FULL = ("ssp", "time", "member_id", "y", "x")
-CHUNKS = {"ssp": 1, "time": 24, "member_id": 1}
-
-ATTRIBUTES = {
-    "tas": {
-        "units": "K",
-        "standard_name": "air_temperature",
-        "long_name": "Near-Surface Air Temperature",
-    },
-    "pr": {"units": "mm/day", "long_name": "Precipitation rate"},
-    "rsdt": {"units": "W/m²", "long_name": "TOA Incident Shortwave Radiation"},
-    "CO2": {"units": "Gt", "long_name": "Cumulative CO2 emissions"},
-    "CH4": {"units": "Gt/yr", "long_name": "CH4 emissions"},
-    "SO2": {"units": "kg m-2 s-1", "long_name": "SO2 emissions"},
-    "BC": {"units": "kg m-2 s-1", "long_name": "Black carbon emissions"},
-    "y": {"units": "degrees_north", "standard_name": "latitude", "axis": "Y"},
-    "x": {"units": "degrees_east", "standard_name": "longitude", "axis": "X"},
-    "latitude": {"units": "degrees"},
-}
-ABOUT = {
-    "source": "climgru embedded mini-earth: synthetic, made by physics and fitted statistics; not model output",
-    "precipitation_units": "mm/day",
-}
 
 
 def _grid(lat, lon) -> tuple[np.ndarray, np.ndarray]:
@@ -108,28 +84,6 @@ def _targets(
             hot, wet = member.block(start, warming, *climate)
             tas[rows, k], pr[rows, k] = hot[: rows.stop - start], wet[: rows.stop - start]
     return tas, pr
-
-
-def _times(n_months: int) -> np.ndarray:
-    return np.array([cftime.DatetimeNoLeap(FIRST_YEAR + m // 12, m % 12 + 1, 15) for m in range(n_months)])
-
-
-def _describe(variables: dict, coords: dict, lat: np.ndarray, lon: np.ndarray, n_months: int) -> xr.Dataset:
-    """Build a dataset on y, x with the attributes and the time encoding of the contract."""
-    wide = ("x", "y")
-    coords = {
-        "time": _times(n_months),
-        "y": lat,
-        "x": lon,
-        "lat": (wide, np.broadcast_to(lat, (lon.size, lat.size)).copy()),
-        "lon": (wide, np.broadcast_to(lon[:, None], (lon.size, lat.size)).copy()),
-        **coords,
-    }
-    dataset = xr.Dataset(variables, coords, attrs=dict(ABOUT))
-    for name in ATTRIBUTES.keys() & set(dataset.variables):
-        dataset[name].attrs.update(ATTRIBUTES[name])
-    dataset["time"].encoding.update(units="days since 2015-01-15", calendar="noleap", dtype="i4")
-    return dataset
 
 
 def make(
@@ -204,10 +158,10 @@ def _make(n_months, n_members, seed, lat, lon, scenarios) -> tuple[xr.Dataset, x
     members = {"member_id": np.arange(n_members)}
     where = {"ssp": [path.name for path in paths], **members, "latitude": at[0], "longitude": at[1]}
     variables = {"tas": (FULL, tas), "pr": (FULL, pr), **_forcings(paths, n_months, lat, at, lon.size)}
-    dataset = _describe(variables, where, lat, lon, n_months)
+    dataset = describe(variables, where, lat, lon, n_months)
     if hidden is None:
         return dataset, None
-    return dataset, _describe(hidden, {"ssp": [WITHHELD], **members}, lat, lon, n_months)
+    return dataset, describe(hidden, {"ssp": [WITHHELD], **members}, lat, lon, n_months)
 
 
 def solution(
@@ -233,7 +187,7 @@ def solution(
     lat, lon = _grid(lat, lon)
     hot, wet = _targets(PATHWAYS[WITHHELD], n_months, n_members, seed, lat, lon)
     coords = {"ssp": [WITHHELD], "member_id": np.arange(n_members)}
-    return _describe({"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}, coords, lat, lon, n_months)
+    return describe({"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}, coords, lat, lon, n_months)
 
 
 def forced(
@@ -263,7 +217,7 @@ def forced(
     fields = {
         name: (("time", "y", "x"), np.concatenate(parts)[:n_months]) for name, parts in zip(("tas", "pr"), zip(*blocks))
     }
-    return _describe(fields, {}, lat, lon, n_months).assign_attrs(ssp=path.name)
+    return describe(fields, {}, lat, lon, n_months).assign_attrs(ssp=path.name)
 
 
 def write(
@@ -301,22 +255,6 @@ def write(
             raise InputError(f"{path} exists already; remove it or name another place")
     dataset, truth = _make(n_months, n_members, seed, lat, lon, scenarios)
     if truth is not None:
-        _write_store(truth, beside)
-    _write_store(dataset, dest)
+        write_store(truth, beside)
+    write_store(dataset, dest)
     return dest
-
-
-def _write_store(dataset: xr.Dataset, dest: Path) -> None:
-    """Write a consolidated Zarr v2 store with every chunk, in a temporary sibling that is then renamed."""
-    encoding = {
-        name: {"chunks": tuple(min(CHUNKS.get(d, n), n) for d, n in variable.sizes.items())}
-        for name, variable in dataset.data_vars.items()
-    }
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", dir=dest.parent))
-    try:
-        part = folder / dest.name
-        dataset.to_zarr(part, mode="w-", encoding=encoding, zarr_format=2, consolidated=True, write_empty_chunks=True)
-        part.rename(dest)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .inputs import check_months, check_window
+from .normalisation import norm_layer
 
 _CHUNK = 16  # windows at a time where nothing couples them: keeps the volumes in little memory
 
@@ -17,15 +18,14 @@ _CHUNK = 16  # windows at a time where nothing couples them: keeps the volumes i
 class ResidualBlock(nn.Module):
     """Two 3 x 3 x 3 convolutions with batch norm around a skip connection."""
 
-    def __init__(self, before: int, after: int):
+    def __init__(self, before: int, after: int, norm: str = "batch"):
         super().__init__()
+        norm_of = norm_layer(norm, 3)
         self.conv1 = nn.Conv3d(before, after, 3, padding=1)
-        self.bn1 = nn.BatchNorm3d(after)
+        self.bn1 = norm_of(after)
         self.conv2 = nn.Conv3d(after, after, 3, padding=1)
-        self.bn2 = nn.BatchNorm3d(after)
-        self.skip = (
-            nn.Identity() if before == after else nn.Sequential(nn.Conv3d(before, after, 1), nn.BatchNorm3d(after))
-        )
+        self.bn2 = norm_of(after)
+        self.skip = nn.Identity() if before == after else nn.Sequential(nn.Conv3d(before, after, 1), norm_of(after))
 
     def forward(self, volume: Tensor) -> Tensor:
         """Transform `volume`, shape (batch, channel, time, lat, lon)."""
@@ -46,6 +46,8 @@ class Cnn3d(nn.Module):
         Channels of the stem, then of each residual block.
     dropout : float
         Of whole channels, before the head.
+    norm : {"batch", "running"}
+        In training; "batch" is published, see `normalisation.RunningNorm`.
     n_targets : int
         Output channels, in order tas, pr.
 
@@ -61,18 +63,19 @@ class Cnn3d(nn.Module):
         in_channels: int = 6,
         widths: Sequence[int] = (64, 128, 256, 512, 512),
         dropout: float = 0.2,
+        norm: str = "batch",
         n_targets: int = 2,
     ):
         super().__init__()
-        self.in_channels = in_channels
+        self.in_channels, norm_of = in_channels, norm_layer(norm, 3)
         self.stem = nn.Sequential(
-            nn.Conv3d(in_channels, widths[0], 3, padding=1), nn.BatchNorm3d(widths[0]), nn.ReLU(inplace=True)
+            nn.Conv3d(in_channels, widths[0], 3, padding=1), norm_of(widths[0]), nn.ReLU(inplace=True)
         )
-        self.blocks = nn.ModuleList(ResidualBlock(*pair) for pair in pairwise(widths))
+        self.blocks = nn.ModuleList(ResidualBlock(*pair, norm) for pair in pairwise(widths))
         self.dropout = nn.Dropout3d(dropout)
         self.head = nn.Sequential(
             nn.Conv3d(widths[-1], widths[-1] // 2, 3, padding=1),
-            nn.BatchNorm3d(widths[-1] // 2),
+            norm_of(widths[-1] // 2),
             nn.ReLU(inplace=True),
         )
         self.output = nn.Conv3d(widths[-1] // 2, n_targets, 1)

@@ -41,13 +41,15 @@ class ConvGru(nn.Module):
         The backward direction's last output has seen the window's last month only.
     padding : {"zeros", "circular"}
         Of the longitudes; "zeros" is published.
+    norm : {"batch", "running"}
+        Of the encoder in training; "batch" is published, see `normalisation.RunningNorm`.
     n_targets : int
         Number of pathways; output channels in order tas, pr.
 
     Raises
     ------
     InputError
-        If the width is no multiple of 4 or the padding is unknown.
+        If the width is no multiple of 4, or the padding or the norm is unknown.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ConvGru(nn.Module):
         dropout: float = 0.2,
         bidirectional: bool = False,
         padding: str = "zeros",
+        norm: str = "batch",
         n_targets: int = 2,
     ):
         super().__init__()
@@ -72,7 +75,7 @@ class ConvGru(nn.Module):
         between = dropout if layers > 1 else 0.0
         for i in range(1, n_targets + 1):
             parts = (
-                spatial_encoder(in_channels, width, padding),
+                spatial_encoder(in_channels, width, padding, norm),
                 SqueezeExcite(4 * width),
                 nn.GRU(features, hidden, layers, True, True, between, bidirectional),
                 nn.LayerNorm(out),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..contract import InputError
+from .normalisation import norm_layer
 
 
 class GlobeConv2d(nn.Conv2d):
@@ -32,8 +33,8 @@ class FlatConv2d(nn.Conv2d):
 CONVOLUTIONS = {"zeros": FlatConv2d, "circular": GlobeConv2d}
 
 
-def spatial_encoder(in_channels: int, width: int, padding: str = "zeros") -> nn.Sequential:
-    """Return the published encoder of one month: four convolutions with batch norm and ReLU.
+def spatial_encoder(in_channels: int, width: int, padding: str = "zeros", norm: str = "batch") -> nn.Sequential:
+    """Return the published encoder of one month: four convolutions, each normalised and with ReLU.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def spatial_encoder(in_channels: int, width: int, padding: str = "zeros") -> nn.
         d; the convolutions have d, 2d, 2d (stride 2) and 4d channels.
     padding : {"zeros", "circular"}
         Of the longitudes; latitudes have zeros.
+    norm : {"batch", "running"}
+        See `normalisation.norm_layer`.
 
     Returns
     -------
@@ -52,15 +55,15 @@ def spatial_encoder(in_channels: int, width: int, padding: str = "zeros") -> nn.
     Raises
     ------
     InputError
-        If the padding is unknown.
+        If the padding or the norm is unknown.
     """
     if padding not in CONVOLUTIONS:
         raise InputError(f"unknown padding {padding!r}; choose one of {', '.join(CONVOLUTIONS)}")
-    conv = CONVOLUTIONS[padding]
+    conv, norm_of = CONVOLUTIONS[padding], norm_layer(norm, 2)
     widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
     layers: list[nn.Module] = []
     for stride, (before, after) in zip((1, 1, 2, 1), pairwise(widths)):
-        layers += [conv(before, after, stride), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        layers += [conv(before, after, stride), norm_of(after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
