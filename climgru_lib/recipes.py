@@ -30,13 +30,14 @@ from torch import nn
 from . import encoding
 from .contract import InputError
 from .losses import MSE, PUBLISHED, CompositeLoss
-from .models import Climatology, Cnn3d, ConvGru, PatternScaling, PatternScalingGP, Regression
+from .models import Climatology, Cnn3d, ConvGru, EnergyBalance, PatternScaling, Regression, ResidualGP
 
 MODELS = {
     "climatology": Climatology,
     "regression": Regression,
     "pattern_scaling": PatternScaling,
-    "pattern_scaling_gp": PatternScalingGP,
+    "energy_balance": EnergyBalance,
+    "residual_gp": ResidualGP,
     "cnn3d": Cnn3d,
     "conv_gru": ConvGru,
 }
@@ -159,7 +160,9 @@ RECIPES = {
         Recipe("climatology", "climatology"),
         *(Recipe(f"regression-{n}", "regression", {"forcings": _REGRESSED[:n]}) for n in range(1, 5)),
         Recipe("pattern-scaling", "pattern_scaling"),
-        Recipe("pattern-scaling-gp", "pattern_scaling_gp"),
+        Recipe("pattern-scaling-gp", "residual_gp", {"prior": "pattern_scaling"}),
+        Recipe("energy-balance", "energy_balance"),
+        Recipe("energy-balance-gp", "residual_gp", {"prior": "energy_balance"}),
         Recipe(
             "published-first",
             "cnn3d",

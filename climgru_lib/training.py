@@ -140,7 +140,8 @@ def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
         scenario, count = data.scenarios[ssp], keep.sum(axis=0)
         share = torch.from_numpy(keep / np.maximum(count, 1)).float()
         mean = torch.einsum("mt,mtcyx->tcyx", share, scenario.targets)
-        series.append(FitSeries(scenario.inputs, mean, count.astype(float), data.calendar_month))
+        weight = count.astype(float)
+        series.append(FitSeries(scenario.inputs, mean, weight, data.calendar_month, data.lon, data.normalizer))
     return series
 
 

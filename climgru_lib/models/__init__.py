@@ -3,6 +3,16 @@
 from .baselines import Climatology, FitSeries, PatternScaling, Regression
 from .cnn3d import Cnn3d
 from .conv_gru import ConvGru
-from .pattern_gp import PatternScalingGP
+from .energy_balance import EnergyBalance
+from .residual_gp import ResidualGP
 
-__all__ = ["Climatology", "Cnn3d", "ConvGru", "FitSeries", "PatternScaling", "PatternScalingGP", "Regression"]
+__all__ = [
+    "Climatology",
+    "Cnn3d",
+    "ConvGru",
+    "EnergyBalance",
+    "FitSeries",
+    "PatternScaling",
+    "Regression",
+    "ResidualGP",
+]

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ..contract import FORCINGS, InputError
 from ..metrics import area_mean
+from ..series import Normalizer
 
 CO2, SO2, CH4 = (FORCINGS.index(name) for name in ("CO2", "SO2", "CH4"))  # input channels
-TAS = 0  # target channel
+TAS, PR = 0, 1  # target channels
 CH4_MEMORY_YEARS, SO2_MEMORY_YEARS = 10.0, 5.0  # e-folding times, fitted to CESM2's global mean temperature
 
 
@@ -26,14 +27,16 @@ class FitSeries:
     """One scenario for a closed-form fit.
 
     ``inputs`` (time, channel, lat, lon) and ``target`` (time, 2, lat, lon), the mean over the members
-    that keep a month, are z-scored; ``weight`` (time,) is the number of those members, 0 if none;
-    ``calendar_month`` (time,) is 1..12.
+    that keep a month, are z-scored with ``normalizer``; ``weight`` (time,) is the number of those members,
+    0 if none; ``calendar_month`` (time,) is 1..12; ``lon`` (lon,) is in degrees east.
     """
 
     inputs: Tensor
     target: Tensor
     weight: np.ndarray
     calendar_month: np.ndarray
+    lon: np.ndarray
+    normalizer: Normalizer
 
 
 class Climatology(nn.Module):
@@ -141,7 +144,7 @@ class PatternScaling(nn.Module):
         design = np.hstack([predictors, season]) * root
         coefficients = np.linalg.lstsq(design, warming * root[:, 0], rcond=None)[0]
         self.global_slope[:] = torch.from_numpy(coefficients[:3])
-        warming = [self._warming(s.inputs, lat) for s in series]
+        warming = [self.global_warming(s.inputs, lat) for s in series]
         for month in range(12):
             maps, weights = one_month(series, [s.target for s in series], month)
             warm, _ = one_month(series, warming, month)
@@ -154,9 +157,10 @@ class PatternScaling(nn.Module):
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
         month = torch.as_tensor(calendar_month - 1)
-        return self.intercept[month] + self.slope[month] * self._warming(inputs, lat)[:, None, None, None]
+        return self.intercept[month] + self.slope[month] * self.global_warming(inputs, lat)[:, None, None, None]
 
-    def _warming(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
+    def global_warming(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
+        """Return the global mean temperature but for a constant and the season, z-scored, shape (time,)."""
         return (torch.from_numpy(_global_predictors(inputs, lat)) @ self.global_slope).float()
 
 
@@ -167,9 +171,15 @@ def _global_predictors(inputs: Tensor, lat: np.ndarray) -> np.ndarray:
 
 
 def lagged(series: np.ndarray, years: float) -> np.ndarray:
-    """Filter a monthly series exponentially, starting in equilibrium with its first value."""
+    """Filter a monthly series (time, ...) exponentially, starting in equilibrium with its first value."""
     keep = np.exp(-1 / (12 * years))
-    return series[0] + lfilter([1 - keep], [1, -keep], series - series[0])
+    return series[0] + lfilter([1 - keep], [1, -keep], series - series[0], axis=0)
+
+
+def no_rain(normalizer: Normalizer) -> float:
+    """Return the z-score of no precipitation, as the next float32 above, so that rounding leaves none below."""
+    zero = np.float32(-normalizer.target_mean[PR] / normalizer.target_std[PR])
+    return float(np.nextafter(zero, np.float32(np.inf)))
 
 
 def one_month(series: list[FitSeries], values: list[Tensor], month: int) -> tuple[Tensor, Tensor]:

@@ -390,7 +390,10 @@ def test_a_run_is_used_with_its_own_normaliser_and_grid(dataset, data, finished)
         emulator.predict(short, "ssp245")
 
 
-@pytest.mark.parametrize("name", ["climatology", "regression-1", "pattern-scaling", "pattern-scaling-gp"])
+@pytest.mark.parametrize(
+    "name",
+    ["climatology", "regression-1", "pattern-scaling", "pattern-scaling-gp", "energy-balance", "energy-balance-gp"],
+)
 def test_baselines_are_runs_like_any_other(raw, data, tmp_path, name, capsys):
     recipe = replace(named(name), window=WINDOW)
     run_dir = train(recipe, data, tmp_path / name)

@@ -5,13 +5,16 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.models import Climatology, PatternScaling, PatternScalingGP, Regression
+from climgru_lib.models import Climatology, PatternScaling, Regression, ResidualGP
 from climgru_lib.models.baselines import FitSeries
+from climgru_lib.series import Normalizer
 
 LAT = np.array([-60.0, -20.0, 20.0, 60.0])
 AREA = np.cos(np.deg2rad(LAT)) / np.cos(np.deg2rad(LAT)).mean()
 GRID = (4, 5)
 CALENDAR = np.arange(120) % 12 + 1
+LON = np.arange(5) * 72.0
+WET = Normalizer(np.zeros(5), np.ones(5), np.array([280.0, 99.0]), np.ones(2))  # far from no rain at all
 
 
 def lagged(series, years):
@@ -47,7 +50,7 @@ class LinearEarth:
         month = CALENDAR - 1
         truth = self.base[month] + self.pattern[month] * warming[:, None, None, None]
         seen = np.where((weight > 0)[:, None, None, None], truth, 99.0)  # months without weight hold nonsense
-        series = FitSeries(torch.from_numpy(inputs).float(), torch.from_numpy(seen).float(), weight, CALENDAR)
+        series = FitSeries(torch.from_numpy(inputs).float(), torch.from_numpy(seen).float(), weight, CALENDAR, LON, WET)
         return series, truth
 
 
@@ -79,7 +82,7 @@ def test_climatology_is_the_mean_of_each_calendar_month_weighted_by_members():
     weights = [np.full(120, 3.0), np.repeat([1.0, 0.0], 60)]
     targets = rng.standard_normal((2, 120, 2, *GRID))
     series = [
-        FitSeries(torch.zeros(120, 5, *GRID), torch.from_numpy(t).float(), w, CALENDAR)
+        FitSeries(torch.zeros(120, 5, *GRID), torch.from_numpy(t).float(), w, CALENDAR, LON, WET)
         for t, w in zip(targets, weights)
     ]
     model = Climatology(GRID)
@@ -110,7 +113,7 @@ def test_regression_recovers_its_coefficients_and_ignores_months_without_weight(
     weight = np.repeat([3.0, 2.0, 0.0], 40)
     seen = np.where((weight > 0)[:, None, None, None], truth, 99.0)
     series = [
-        FitSeries(torch.from_numpy(x).float(), torch.from_numpy(y).float(), weight, CALENDAR)
+        FitSeries(torch.from_numpy(x).float(), torch.from_numpy(y).float(), weight, CALENDAR, LON, WET)
         for x, y in zip(inputs, seen)
     ]
     model = Regression(GRID, forcings)
@@ -133,7 +136,7 @@ class TestGaussianProcess:
         series = [earth.scenario(np.full(120, weight))[0] for weight in weights]
         for one in series:
             one.target += torch.from_numpy(rng.standard_normal((10, 2, *GRID)).repeat(12, axis=0)).float()
-        model = PatternScalingGP(GRID)
+        model = ResidualGP(GRID)
         model.fit(series, LAT)
         return earth, model, series
 
@@ -141,7 +144,7 @@ class TestGaussianProcess:
         """Annual means of predicted temperature, CO2 lagged by forty years, and SO2."""
         co2, so2 = global_mean(inputs[:, 0].double().numpy()), global_mean(inputs[:, 1].double().numpy())
         ch4 = global_mean(inputs[:, 2].double().numpy())
-        warming = np.stack([co2, lagged(ch4, 10), lagged(so2, 5)], 1) @ model.global_slope.numpy()
+        warming = np.stack([co2, lagged(ch4, 10), lagged(so2, 5)], 1) @ model.prior.global_slope.numpy()
         return np.stack([warming, lagged(co2, 40), so2], 1).reshape(10, 12, 3).mean(axis=1)
 
     @pytest.mark.parametrize("weights", [(3.0, 3.0), (2.0, 1.0)])
@@ -167,7 +170,7 @@ class TestGaussianProcess:
     def test_only_the_forcing_tells_the_scenario(self):
         earth, model, series = self.fitted()
         plain = PatternScaling(GRID)
-        plain.load_state_dict({key: model.state_dict()[key] for key in plain.state_dict()})
+        plain.load_state_dict(model.prior.state_dict())
 
         def added(inputs):
             months = CALENDAR[: len(inputs)]
@@ -185,7 +188,7 @@ class TestGaussianProcess:
 
     def test_state_of_any_length_is_loaded(self):
         _, model, series = self.fitted()
-        other = PatternScalingGP(GRID)
+        other = ResidualGP(GRID)
         other.load_state_dict(model.state_dict())
         inputs = series[0].inputs
         assert torch.equal(other.predict(inputs, CALENDAR, LAT), model.predict(inputs, CALENDAR, LAT))

@@ -154,6 +154,7 @@ def test_unknown_recipes_and_models_are_refused():
 
 def test_baselines_are_no_networks():
     regressions = {f"regression-{n}" for n in range(1, 5)}
-    closed_form = {"climatology", "pattern-scaling", "pattern-scaling-gp"} | regressions
+    simple = {"climatology", "pattern-scaling", "energy-balance"}
+    closed_form = simple | {"pattern-scaling-gp", "energy-balance-gp"} | regressions
     assert {name for name, recipe in RECIPES.items() if not recipe.is_network} == closed_form
     assert set(recipes.MODELS) == {recipe.model for recipe in RECIPES.values()}

@@ -1,13 +1,17 @@
-"""Pattern scaling with a Gaussian process: what one predictor misses, learned from similar years."""
+"""A Gaussian process on top of a simple emulator: what that misses, learned from similar years."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..contract import InputError
 from ..metrics import area_mean
-from .baselines import CO2, SO2, FitSeries, PatternScaling, lagged
+from .baselines import CO2, PR, SO2, FitSeries, PatternScaling, lagged, no_rain
+from .energy_balance import EnergyBalance
+
+PRIORS = {"pattern_scaling": PatternScaling, "energy_balance": EnergyBalance}
 
 CO2_MEMORY_YEARS = 40.0
 LENGTH = 2.0  # standard deviations of the predictors over the training years
@@ -16,8 +20,8 @@ SIGNAL = (0.1, 1 / 30)  # tas, pr: variance of either kernel over that of one me
 SAME = 1e-3  # standard deviations; predictors of one scenario, read from two stores, agree better
 
 
-class PatternScalingGP(PatternScaling):
-    """Add to pattern scaling the annual residual of training years with similar forcing, and of the own scenario.
+class ResidualGP(nn.Module):
+    """Add to a prior emulator its annual residual of training years with similar forcing, and of the own scenario.
 
     The residual's covariance is ``signal * (RBF(forcing) + exp(-|years apart| / 100))``, the second part within a
     scenario only; the noise of a year is 1 over its members. Forcing is described by the predicted global
@@ -28,15 +32,26 @@ class PatternScalingGP(PatternScaling):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
+    prior : {"pattern_scaling", "energy_balance"}
+
+    Raises
+    ------
+    InputError
+        If there is no such prior.
 
     Notes
     -----
     Kernel ridge regression, the mean of a Gaussian process (Rasmussen and Williams 2006, chapter 2). Lengths and
-    signals were chosen on the five folds of `splits.folds` with three CESM2 members to 2100; the optimum is flat.
+    signals were chosen on the five folds of `splits.folds` with three CESM2 members to 2100, for pattern scaling;
+    the optimum is flat, and they are kept for the other prior. On an unseen scenario little is gained, or lost.
     """
 
-    def __init__(self, grid: tuple[int, int]):
-        super().__init__(grid)
+    def __init__(self, grid: tuple[int, int], prior: str = "pattern_scaling"):
+        super().__init__()
+        if prior not in PRIORS:
+            raise InputError(f"unknown prior '{prior}'; there are {', '.join(PRIORS)}")
+        self.prior = PRIORS[prior](grid)
+        self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("centre", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(3, dtype=torch.float64))
         self.register_buffer("years", torch.zeros(0, 5, dtype=torch.float64))  # scenario, year, three predictors
@@ -44,7 +59,7 @@ class PatternScalingGP(PatternScaling):
         self.register_load_state_dict_pre_hook(_make_room)
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
-        """Fit pattern scaling, then the Gaussian process on its residuals.
+        """Fit the prior, then the Gaussian process on its residuals.
 
         Parameters
         ----------
@@ -53,11 +68,12 @@ class PatternScalingGP(PatternScaling):
         lat : array, shape (lat,), degrees north
             For the area weights of the global means.
         """
-        super().fit(series, lat)
+        self.prior.fit(series, lat)
+        self.dry.fill_(no_rain(series[0].normalizer))
         rows, residuals, members = [], [], []
         for number, one in enumerate(series):
             n_years = len(one.weight) // 12
-            error = (one.target - super().predict(one.inputs, one.calendar_month, lat))[: 12 * n_years]
+            error = (one.target - self.prior.predict(one.inputs, one.calendar_month, lat))[: 12 * n_years]
             weight = torch.from_numpy(one.weight[: 12 * n_years]).view(n_years, 12)
             total = torch.einsum("ym,ym...->y...", weight, error.double().view(n_years, 12, *error.shape[1:]))
             used = np.flatnonzero(weight.sum(1) > 0)
@@ -81,12 +97,14 @@ class PatternScalingGP(PatternScaling):
         annual = torch.stack(
             [signal * torch.tensordot(similar, self.weights[:, i], 1) for i, signal in enumerate(SIGNAL)], 1
         )
-        return super().predict(inputs, calendar_month, lat) + annual.repeat_interleave(12, 0)[: len(inputs)]
+        maps = self.prior.predict(inputs, calendar_month, lat) + annual.repeat_interleave(12, 0)[: len(inputs)]
+        maps[:, PR].clamp_(min=self.dry)
+        return maps
 
     def _features(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
         """Return annual means of the three predictors, float64 (year, 3); the last year may be cut short."""
         co2, so2 = (area_mean(inputs[:, channel].numpy(), lat) for channel in (CO2, SO2))
-        monthly = np.stack([self._warming(inputs, lat).numpy(), lagged(co2, CO2_MEMORY_YEARS), so2], 1)
+        monthly = np.stack([self.prior.global_warming(inputs, lat).numpy(), lagged(co2, CO2_MEMORY_YEARS), so2], 1)
         starts = np.arange(0, len(monthly), 12)
         return np.add.reduceat(monthly, starts, dtype=np.float64) / np.diff([*starts, len(monthly)])[:, None]
 
@@ -107,7 +125,7 @@ class PatternScalingGP(PatternScaling):
         return forcing + own * (years[:, None, 0] == self.years[None, :, 0])
 
 
-def _make_room(model: PatternScalingGP, state: dict[str, Tensor], prefix: str, *_) -> None:
+def _make_room(model: ResidualGP, state: dict[str, Tensor], prefix: str, *_) -> None:
     """Give the buffers whose length is the number of training years the length of those to be loaded."""
     for name in ("years", "weights"):
         if prefix + name in state:
