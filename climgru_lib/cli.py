@@ -135,6 +135,11 @@ def _checkpoint_commands(commands) -> None:
 
 
 def _course_commands(commands) -> None:
+    study = _command(commands, "study", _study, "run many trainings, resumable, into one table")
+    study.add_argument("name", metavar="NAME", help="folds: every recipe on five folds and on each scenario unseen")
+    _data_option(study)
+    study.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of trainings, seeds")
+
     course = _command(commands, "course", _course, "execute the notebooks in order")
     course.add_argument("--data", default="embedded", metavar="PATH", help="store of the notebooks (default embedded)")
     course.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of the trainings")
@@ -262,6 +267,12 @@ def _course(args) -> None:
     from . import course
 
     course.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
+
+
+def _study(args) -> None:
+    from . import study
+
+    print(study.run(args.name, args.data, args.profile).to_string(float_format=lambda value: f"{value:.3f}"))
 
 
 def _bench(args) -> None:
