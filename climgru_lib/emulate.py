@@ -54,7 +54,7 @@ class Emulator:
         with torch.device("meta"):
             model = recipe.build(len(run["channels"]), tuple(run["grid"]))
         model = runs.load_weights(Path(run_dir), model.to_empty(device="cpu"))
-        if recipe.is_network:
+        if not recipe.is_fitted:
             model = model.to(pick_device(device))
         return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
 
@@ -100,10 +100,10 @@ class Emulator:
         months = range(self.first, len(data.months)) if months is None else months
         if not self.first <= months.start < months.stop:
             raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
-        if self.recipe.is_network:
-            maps = self._network(scenario.inputs, months)
-        else:
+        if self.recipe.is_fitted:
             maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
+        else:
+            maps = self._network(scenario.inputs, months)
         return denormalise(maps, self.normalizer)
 
     def _network(self, inputs: Tensor, months: range) -> Tensor:

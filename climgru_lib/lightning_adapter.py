@@ -41,16 +41,25 @@ class Emulation(lightning.LightningModule):
         total = self.loss.total(terms)
         return {"loss": total, **{name: term.detach() for name, term in terms.items()}}
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """Return AdamW and, unless it is switched off, cosine annealing stepped per epoch."""
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
+        """Return AdamW and its schedules: a rise batch by batch, times cosine annealing stepped per epoch."""
         recipe = self.recipe
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+            self.model.parameters(),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=not recipe.gradient_clip,  # Lightning clips no fused optimiser in bf16
         )
-        if not recipe.cosine_epochs:
-            return {"optimizer": optimizer}
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.cosine_epochs, recipe.min_learning_rate)
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        schedules = []
+        if recipe.warmup:
+            rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (recipe.warmup + 1), total_iters=recipe.warmup)
+            schedules.append({"scheduler": rise, "interval": "step"})
+        if recipe.cosine_epochs:
+            annealing = torch.optim.lr_scheduler.CosineAnnealingLR(
+                optimizer, recipe.cosine_epochs, recipe.min_learning_rate
+            )
+            schedules.append({"scheduler": annealing, "interval": "epoch"})
+        return [optimizer], schedules
 
 
 class AtomicCheckpoint(TorchCheckpointIO):

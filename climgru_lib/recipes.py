@@ -30,7 +30,7 @@ from torch import nn
 from . import encoding
 from .contract import InputError
 from .losses import MSE, PUBLISHED, CompositeLoss
-from .models import Climatology, Cnn3d, ConvGru, EnergyBalance, PatternScaling, Regression, ResidualGP
+from .models import Climatology, Cnn3d, ConvGru, EnergyBalance, PatternScaling, Regression, ResidualGP, ResidualGru
 
 MODELS = {
     "climatology": Climatology,
@@ -40,6 +40,7 @@ MODELS = {
     "residual_gp": ResidualGP,
     "cnn3d": Cnn3d,
     "conv_gru": ConvGru,
+    "residual_gru": ResidualGru,
 }
 
 
@@ -54,7 +55,7 @@ class Recipe:
     model : str
         A key of `MODELS`.
     architecture : dict
-        Keyword arguments of the model but for input channels and grid, which come from the data.
+        Keyword arguments of the model but for input channels and grid, which come from the data, and window and lead.
     season : str
         Seasonal encoding, see `encoding`.
     window, lead : int, months
@@ -70,6 +71,10 @@ class Recipe:
         Epochs after which cosine annealing, stepped per epoch, would reach ``min_learning_rate``; 0 keeps
         the learning rate constant.
     min_learning_rate : float
+    warmup : int, batches
+        Over which the learning rate rises from zero.
+    gradient_clip : float
+        Largest norm of the gradient; 0 sets no limit.
     runs, run_length : int
         A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
     """
@@ -88,6 +93,8 @@ class Recipe:
     weight_decay: float = 0.01
     cosine_epochs: int = 100
     min_learning_rate: float = 1e-6
+    warmup: int = 0
+    gradient_clip: float = 0.0
     runs: int = 1
     run_length: int = 11
 
@@ -110,14 +117,32 @@ class Recipe:
             "learning_rate": 0,
             "min_learning_rate": 0,
             "weight_decay": 0,
+            "warmup": 0,
+            "gradient_clip": 0,
         }.items():
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.is_network and self.is_fitted:
+            self._require_loss_of_coefficients()
+
+    def _require_loss_of_coefficients(self) -> None:
+        """Refuse losses that look at maps."""
+        of_maps = [name for name in self.loss if name.partition("_")[2] not in ("l1", "mse")]
+        if of_maps or self.area_weighted:
+            raise InputError(
+                f"{self.model} learns coefficients of patterns, not maps: its loss is made of l1 and mse without "
+                f"area weights, got {', '.join(of_maps) or 'area_weighted'}"
+            )
 
     @property
     def is_network(self) -> bool:
-        """Whether the recipe is trained by gradient descent; baselines are fitted in closed form."""
-        return self.model in ("cnn3d", "conv_gru")
+        """Whether the recipe is trained by gradient descent."""
+        return self.model in ("cnn3d", "conv_gru", "residual_gru")
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model, or what its network builds on, is fitted in closed form; it predicts whole scenarios."""
+        return hasattr(MODELS[self.model], "fit")
 
     def build(self, n_channels: int, grid: tuple[int, int]) -> nn.Module:
         """Build the untrained model.
@@ -129,7 +154,7 @@ class Recipe:
         grid : (int, int)
             Number of latitudes and longitudes.
         """
-        given = {"in_channels": n_channels, "grid": grid}
+        given = {"in_channels": n_channels, "grid": grid, "window": self.window, "lead": self.lead}
         accepted = inspect.signature(MODELS[self.model]).parameters
         return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
 
@@ -145,7 +170,7 @@ class Recipe:
 
 def _architecture(model: str) -> list[str]:
     parameters = inspect.signature(MODELS[model]).parameters
-    return [name for name in parameters if name not in ("in_channels", "grid")]
+    return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead")]
 
 
 #: A few runs a batch, of different scenarios and periods: batch norm takes its statistics over the batch, and in one of
@@ -190,6 +215,22 @@ RECIPES = {
             {"width": 4, "hidden": 32, "layers": 2, "head": 64, "dropout": 0.0},
             loss=_COMPACT_LOSS,
             **_COMPACT,
+        ),
+        Recipe(
+            "residual-gru",
+            "residual_gru",
+            {"width": 8, "modes": 24, "dropout": 0.1},
+            season="phase",
+            lead=0,
+            loss={"tas_mse": 24.0, "pr_mse": 24.0},  # summed over the modes: area-weighted, in units of the weather
+            epochs=15,
+            learning_rate=3e-3,
+            cosine_epochs=15,
+            min_learning_rate=0.0,
+            warmup=20,
+            gradient_clip=1.0,
+            runs=8,
+            run_length=24,
         ),
     )
 }

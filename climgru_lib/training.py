@@ -85,10 +85,11 @@ def fit(
     started = time.monotonic()
     torch.manual_seed(seed)
     model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
-    if recipe.is_network:
-        _train(model, recipe, data, run_dir, seed, where, precision, progress)
-    else:
+    if recipe.is_fitted:
         model.fit(fit_series(data, recipe), data.lat)
+    if recipe.is_network:
+        wanted = model.reduce(data) if recipe.is_fitted else data
+        _train(model, recipe, wanted, run_dir, seed, where, precision, progress)
     runs.save_weights(run_dir, model)
     known = facts(recipe, data, model)
     if known["parameters"] > KEEP_CHECKPOINT_BELOW:
@@ -167,6 +168,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> N
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         precision={"32": "32-true", "bf16": "bf16-mixed"}[precision],
+        gradient_clip_val=recipe.gradient_clip or None,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,

@@ -1,10 +1,11 @@
-"""Emulators: baselines fitted in closed form, and networks in plain PyTorch."""
+"""Emulators: baselines fitted in closed form, networks in plain PyTorch, and a network on top of a baseline."""
 
 from .baselines import Climatology, FitSeries, PatternScaling, Regression
 from .cnn3d import Cnn3d
 from .conv_gru import ConvGru
 from .energy_balance import EnergyBalance
 from .residual_gp import ResidualGP
+from .residual_gru import ResidualGru
 
 __all__ = [
     "Climatology",
@@ -15,4 +16,5 @@ __all__ = [
     "PatternScaling",
     "Regression",
     "ResidualGP",
+    "ResidualGru",
 ]

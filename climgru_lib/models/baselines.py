@@ -188,3 +188,10 @@ def one_month(series: list[FitSeries], values: list[Tensor], month: int) -> tupl
     weights = np.concatenate([s.weight[at] for s, at in zip(series, chosen)])
     picked = torch.cat([value[torch.from_numpy(at)] for value, at in zip(values, chosen)])
     return picked, torch.from_numpy(weights).float()
+
+
+def make_room(model: nn.Module, state: dict[str, Tensor], prefix: str, *_) -> None:
+    """Before a load, give the model's empty buffers, whose length the training data decide, that of the loaded ones."""
+    for name, buffer in model.named_buffers(recurse=False):
+        if not buffer.numel() and prefix + name in state:
+            setattr(model, name, torch.empty_like(state[prefix + name]))

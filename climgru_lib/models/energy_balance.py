@@ -11,7 +11,7 @@ from ..contract import InputError
 from ..metrics import area_mean, area_weights
 from .baselines import CH4, CH4_MEMORY_YEARS, CO2, PR, SO2, SO2_MEMORY_YEARS, TAS, FitSeries, lagged, no_rain
 from .least_squares import Rows
-from .zonal import contrast_weights, green, north_atlantic, overturning_loss, transport_pattern
+from .zonal import LOSS_MEMORY_YEARS, contrast_weights, green, north_atlantic, overturning_loss, transport_pattern
 
 DRIVERS = [CO2, CH4, SO2]  # input channels, in the order of the sensitivities
 TG_PER_YEAR = 5.1e14 * 365 * 86_400 / 1e9  # of 1 kg m-2 s-1 emitted all over the earth
@@ -107,6 +107,18 @@ class EnergyBalance(nn.Module):
     def global_warming(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
         """Return the global mean temperature but for a constant and the season, K, float64 (time,)."""
         return torch.from_numpy(self._warming(inputs, lat)[0])
+
+    def features(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
+        """Return what the climate of each month depends on, float64 (time, 5); ``inputs`` is a whole scenario.
+
+        The global warming (K, but for a constant), SO2 lagged by 5 years (Tg/yr), the warming lagged by 20 years, the
+        lost share of the overturning's heat transport, and the contrast of the hemispheres that goes beyond the
+        warming (K).
+        """
+        sulphur = self._drivers(inputs, lat)[0][:, 2]
+        everywhere, _, loss = self._warming(inputs, lat)
+        contrast = self._predictors(inputs, lat)[:, 2, PR, 0]
+        return np.stack([everywhere, sulphur, lagged(everywhere, LOSS_MEMORY_YEARS), loss, contrast], axis=1)
 
     def _fit_sensitivity(self, series: list[FitSeries], lat: np.ndarray, years: Rows) -> None:
         """Fit the global annual temperature, with a Gaussian prior on the sensitivities."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..contract import InputError
 from ..metrics import area_mean
-from .baselines import CO2, PR, SO2, FitSeries, PatternScaling, lagged, no_rain
+from .baselines import CO2, PR, SO2, FitSeries, PatternScaling, lagged, make_room, no_rain
 from .energy_balance import EnergyBalance
 
 PRIORS = {"pattern_scaling": PatternScaling, "energy_balance": EnergyBalance}
@@ -56,7 +56,7 @@ class ResidualGP(nn.Module):
         self.register_buffer("scale", torch.ones(3, dtype=torch.float64))
         self.register_buffer("years", torch.zeros(0, 5, dtype=torch.float64))  # scenario, year, three predictors
         self.register_buffer("weights", torch.zeros(0, 2, *grid))
-        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_pre_hook(make_room)
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit the prior, then the Gaussian process on its residuals.
@@ -123,10 +123,3 @@ class ResidualGP(nn.Module):
         forcing = torch.exp(-(torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / 2)
         own = torch.exp(-(years[:, None, 1] - self.years[None, :, 1]).abs() / OWN_MEMORY_YEARS)
         return forcing + own * (years[:, None, 0] == self.years[None, :, 0])
-
-
-def _make_room(model: ResidualGP, state: dict[str, Tensor], prefix: str, *_) -> None:
-    """Give the buffers whose length is the number of training years the length of those to be loaded."""
-    for name in ("years", "weights"):
-        if prefix + name in state:
-            setattr(model, name, torch.empty_like(state[prefix + name]))
