@@ -181,5 +181,6 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> N
     checkpoint = run_dir / runs.CHECKPOINT
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=PossibleUserWarning)
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
         trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     trainer.save_checkpoint(checkpoint)

@@ -42,7 +42,7 @@ class Trainee:
         torch.manual_seed(0)
         model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
         self.module = Emulation(model, CompositeLoss(recipe.loss), recipe).to(device).train()
-        self.optimizer = self.module.configure_optimizers()["optimizer"]
+        self.optimizer = self.module.configure_optimizers()[0][0]
         self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
     def step(self, compute_loss: Callable[[], Tensor]) -> None:
