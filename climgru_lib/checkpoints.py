@@ -181,6 +181,8 @@ def _parameters(path: Path) -> dict[str, Tensor]:
 def _fault(name: str, value: Any) -> str:
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
         return "is no dense tensor"
+    if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        return "repeats its values in memory"
     wanted = torch.int64 if name.endswith("num_batches_tracked") else torch.float32
     if value.dtype != wanted:
         return f"is {value.dtype}, expected {wanted}"
@@ -195,6 +197,8 @@ def _unpickle(path: Path) -> Any:
         raise InputError(f"no checkpoint at {path}")
     try:
         with zipfile.ZipFile(path) as archive:
+            if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+                raise InputError(f"{path} was compressed again after PyTorch wrote it; take the original file")
             damaged = archive.testzip()  # PyTorch does not look at the checksums
         if damaged:
             raise InputError(f"{path} is damaged in {damaged}; fetch it again")

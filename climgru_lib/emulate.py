@@ -232,9 +232,13 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
 
 
 def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -> tuple[dict | None, dict | None]:
-    """Return noise limits of a slice and their errors, computed once for one data set."""
+    """Return noise limits of a slice and their errors, computed once for one data set, from unbroken months alone."""
     key = (data.fingerprint, ssp, months)
     if key not in _KNOWN_LIMITS:
-        arguments = (members, months, data.calendar_month, data.lat)
+        lost = np.flatnonzero(data.scenarios[ssp].withheld.any(axis=0))
+        start = max(lost[lost < months.start] + 1, default=0)
+        stop = min(lost[lost >= months.stop], default=len(data.months))
+        moved = range(months.start - start, months.stop - start)
+        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat)
         _KNOWN_LIMITS[key] = noise.limits(*arguments), noise.limit_errors(*arguments)
     return _KNOWN_LIMITS[key]

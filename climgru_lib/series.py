@@ -250,7 +250,7 @@ def _moments(series: Tensor, weights: np.ndarray) -> np.ndarray:
     for part, weight in zip(months.split(_BLOCK), weights.split(_BLOCK)):
         values = part.double()
         sums[0] += weight @ values.sum(-1)
-        sums[1] += weight @ values.square_().sum(-1)
+        sums[1] += weight @ values.square().sum(-1)
     count = weights.sum().expand(1, months.shape[1]) * months.shape[2]
     return torch.cat([count, sums]).numpy()
 

@@ -85,7 +85,10 @@ def fit(
     started = time.monotonic()
     torch.manual_seed(seed)
     model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
-    if recipe.is_fitted:
+    checkpoint = run_dir / runs.CHECKPOINT
+    if recipe.is_fitted and checkpoint.exists():
+        _take_over(model, checkpoint)
+    elif recipe.is_fitted:
         model.fit(fit_series(data, recipe), data.lat)
     if recipe.is_network:
         wanted = model.reduce(data) if recipe.is_fitted else data
@@ -144,6 +147,12 @@ def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
         weight = count.astype(float)
         series.append(FitSeries(scenario.inputs, mean, weight, data.calendar_month, data.lon, data.normalizer))
     return series
+
+
+def _take_over(model: nn.Module, checkpoint: Path) -> None:
+    """Load a checkpoint's parameters: refitted elsewhere, patterns could differ in sign from those trained on."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
 def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> None:

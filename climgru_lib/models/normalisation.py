@@ -15,8 +15,9 @@ class RunningNorm(nn.modules.batchnorm._NormBase):
     """Batch norm that normalises with its running statistics in training too; no gradient passes through them.
 
     A batch of neighbouring months knows one climate: its own statistics would hide from the network what all its
-    months have in common, the level of CO2 before all. With running statistics each window's map is independent of
-    the rest of the batch, in training as in evaluation. Parameters and buffers have the names of `nn.BatchNorm2d`.
+    months have in common, the level of CO2 before all. With running statistics, after the first batches, a window's map
+    hardly depends on the rest of its batch, of which 2 % is in them. Parameters and buffers have the names of
+    `nn.BatchNorm2d`.
 
     Notes
     -----

@@ -50,6 +50,11 @@ class ResidualGru(nn.Module):
         Patterns a variable.
     dropout : float
         Before the linear layer.
+
+    Notes
+    -----
+    Sizes, length of training, smoothing and gate were chosen on the folds D126, D585, L126 and L585m of CESM2. The
+    prior's form was not, see `EnergyBalance`.
     """
 
     def __init__(

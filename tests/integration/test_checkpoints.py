@@ -8,6 +8,7 @@ import os
 import sys
 import types
 import typing
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -308,6 +309,7 @@ UNSOUND = {
     "sparse": (changed(GRU, torch.Tensor.to_sparse), f"model.{GRU} is no dense tensor"),
     "meta": (changed(GRU, lambda v: v.to("meta")), f"model.{GRU} is no dense tensor"),
     "no tensor": (changed(GRU, lambda v: "weights"), f"model.{GRU} is no dense tensor"),
+    "expanded": (changed(GRU, lambda v: v[:1, :1].expand(10**6, 10**7)), f"model.{GRU} repeats its values in memory"),
     "empty": (changed(GRU, lambda v: v[:0]), f"model.{GRU} is empty"),
     "shape": (changed("ln1.weight", lambda v: v[:5]), "ln1.weight has shape (5,), expected (8,)"),
     "flat": (changed(GRU, torch.Tensor.flatten), f"{GRU} has shape (192,), expected 2 dimensions"),
@@ -337,6 +339,15 @@ def test_a_network_that_does_not_fit_is_refused(sizes, message, store, tmp_path,
     state = {f"model.{name}": value for name, value in ConvGru(**SIZES | sizes).state_dict().items()}
     path = save({"state_dict": state}, tmp_path / "other.ckpt")
     assert message in refused(capsys, "import", path, tmp_path / "run", "--data", store)
+
+
+def test_a_file_compressed_again_is_refused(network, store, tmp_path, capsys):
+    path = save(checkpoint(as_trained_on_a_gpu(network)), tmp_path / "whole.ckpt")
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(tmp_path / "small.ckpt", "w", zipfile.ZIP_DEFLATED) as small:
+        for record in whole.infolist():
+            small.writestr(record.filename, whole.read(record))
+    message = refused(capsys, "import", tmp_path / "small.ckpt", tmp_path / "run", "--data", store)
+    assert "was compressed again after PyTorch wrote it; take the original file" in message
 
 
 def test_files_that_are_no_such_checkpoint_are_refused(network, store, tmp_path, capsys):

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from climgru_lib import metrics, runs, series, splits
 from climgru_lib.batches import RunSampler
 from climgru_lib.contract import InputError
-from climgru_lib.emulate import Emulator, evaluate, open_prediction, write_prediction
+from climgru_lib.emulate import Emulator, evaluate, open_prediction, score_slice, write_prediction
+from climgru_lib.models import ResidualGru
 from climgru_lib.recipes import Recipe, named
 from climgru_lib.splits import Split, Stretch
 from climgru_lib.training import fit
@@ -112,6 +113,20 @@ def test_stopped_and_resumed_gives_the_same_weights_to_the_bit(data, finished, t
     resumed = train(TINY, data, tmp_path / "run", resume=True)
     assert (resumed / runs.WEIGHTS).read_bytes() == (finished / runs.WEIGHTS).read_bytes()
     assert curves(resumed) == curves(finished)
+
+
+def test_a_resume_takes_the_fitted_part_from_the_checkpoint(dataset, tmp_path, monkeypatch):
+    small = {"architecture": {"width": 4, "modes": 5}, "window": WINDOW, "epochs": 2, "runs": 4, "run_length": 12}
+    recipe = replace(named("residual-gru"), **small)
+    data = series.prepare(dataset, recipe.season, LATE)
+    whole = train(recipe, data, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(runs.Stopped):
+            train(recipe, data, tmp_path / "run")
+    monkeypatch.setattr(ResidualGru, "fit", None)  # elsewhere its patterns could come out with another sign
+    resumed = train(recipe, data, tmp_path / "run", resume=True)
+    assert (resumed / runs.WEIGHTS).read_bytes() == (whole / runs.WEIGHTS).read_bytes()
 
 
 def test_a_signal_at_the_end_of_an_epoch_is_obeyed_in_the_next(data, finished, tmp_path, monkeypatch):
@@ -343,6 +358,18 @@ def test_scores_are_those_of_the_fields_against_each_member(raw, data, finished)
     assert results[1]["limits"]["forced"]["tas_monthly_rmse"] == pytest.approx(1, abs=0.03)
     stored = json.loads((finished / runs.SCORES).read_text())
     assert stored[f"late {data.fingerprint}"] == results
+
+
+def test_withheld_months_do_not_reach_the_limits(dataset):
+    """A store that withholds the end of a scenario has the limits of one that ends before."""
+    short = series.prepare(dataset.isel(time=slice(120)), "published", LATE)
+    broken = series.prepare(dataset, "published", LATE)
+    broken.scenarios["ssp370"].targets[:, 120:] = 0
+    broken.scenarios["ssp370"].withheld[:, 120:] = True
+    broken.fingerprint = "broken"
+    found, expected = (score_slice(np.ones((24, 2, 8, 12)), one, "ssp370", range(60, 84)) for one in (broken, short))
+    for kind, limits in expected["limits"].items():
+        assert found["limits"][kind] == pytest.approx(limits, rel=1e-4), kind
 
 
 def test_scores_of_several_splits_stand_side_by_side(data, finished):
