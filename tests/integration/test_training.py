@@ -18,7 +18,7 @@ from climgru_lib.emulate import Emulator, evaluate, open_prediction, score_slice
 from climgru_lib.models import ResidualGru
 from climgru_lib.recipes import Recipe, named
 from climgru_lib.splits import Split, Stretch
-from climgru_lib.training import fit
+from climgru_lib.training import fit, fit_series
 
 WINDOW, LEAD, FIRST = 4, 1, 4
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24), Stretch("ssp370", -36)))
@@ -32,6 +32,16 @@ TINY = Recipe(
     epochs=3,
     learning_rate=1e-2,
     cosine_epochs=3,
+    runs=4,
+    run_length=12,
+)
+RESIDUAL = replace(
+    named("residual-gru"),
+    architecture={"width": 4, "modes": 5, "dropout": 0.2},
+    window=WINDOW,
+    epochs=3,
+    cosine_epochs=3,
+    warmup=12,
     runs=4,
     run_length=12,
 )
@@ -441,3 +451,69 @@ def test_baselines_are_runs_like_any_other(raw, data, tmp_path, name, capsys):
     else:
         # near the noise limit of 1 K: the climate is linear in CO2
         assert result["avg"]["tas_monthly_rmse"] == pytest.approx(1, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def on_a_prior(dataset, tmp_path_factory):
+    """Data and an uninterrupted run of a network on top of a fitted model."""
+    prepared = series.prepare(dataset, RESIDUAL.season, LATE)
+    return prepared, train(RESIDUAL, prepared, tmp_path_factory.mktemp("runs") / "residual")
+
+
+def test_a_network_on_a_prior_is_fitted_then_trained(on_a_prior):
+    data, run_dir = on_a_prior
+    model = Emulator.open(run_dir).model
+    fitted = RESIDUAL.build(len(data.channels), (8, 12))
+    fitted.fit(fit_series(data, RESIDUAL), data.lat)
+    weights = model.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in fitted.named_buffers())
+    assert model.head.weight.abs().max() > 0.003  # from zero
+    rows = curves(run_dir)
+    for row in rows:
+        assert 24 * (float(row["tas_mse"]) + float(row["pr_mse"])) == pytest.approx(float(row["loss"]), rel=1e-4)
+    # what the zero-start head leaves: the coefficients' own mean square
+    reduced = fitted.reduce(data)
+    targets = [reduced.scenarios[ssp].targets[keep] for ssp, keep in data.training_targets(WINDOW, 0).items()]
+    assert float(rows[-1]["loss"]) < 24 * torch.cat(targets).square().mean((0, 2)).sum().item()
+
+
+def test_the_learning_rate_rises_batch_by_batch_and_falls_by_epoch(on_a_prior):
+    data, run_dir = on_a_prior
+    sampler = RunSampler(data, RESIDUAL, 0, torch.device("cpu"))
+    ends = np.cumsum([len(sampler.plan(epoch)) for epoch in range(3)]) - 1
+    rise = np.minimum((1 + ends) / 13, 1)
+    assert rise[0] < 0.95
+    expected = 3e-3 * rise * (1 + np.cos(np.pi * np.arange(3) / 3)) / 2
+    assert [float(row["learning_rate"]) for row in curves(run_dir)] == pytest.approx(list(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("batch", [3, 16])  # while the learning rate rises, and after
+def test_a_network_on_a_prior_resumes_to_the_bit(on_a_prior, tmp_path, monkeypatch, batch):
+    data, uninterrupted = on_a_prior
+    with monkeypatch.context() as patch:
+        stop_at(patch, batch)
+        with pytest.raises(runs.Stopped):
+            train(RESIDUAL, data, tmp_path / "run")
+    torch.rand(17)
+    resumed = train(RESIDUAL, data, tmp_path / "run", resume=True)
+    assert (resumed / runs.WEIGHTS).read_bytes() == (uninterrupted / runs.WEIGHTS).read_bytes()
+    assert curves(resumed) == curves(uninterrupted)
+
+
+def test_a_network_on_a_prior_is_used_like_any_other_run(on_a_prior, dataset):
+    data, run_dir = on_a_prior
+    emulator = Emulator.open(run_dir)
+    prediction = emulator.predict(emulator.load(dataset, ["ssp245"]), "ssp245")
+    assert str(prediction["time"].values[0]) == "2015-04-15 00:00:00"  # lead 0: three months before it
+    assert prediction["pr"].min() >= 0
+    scores = evaluate(run_dir, data)[1]["avg"]
+    assert scores["tas_monthly_rmse"] == pytest.approx(1, abs=0.1)  # the weather is 1 K
+
+
+def test_the_gradient_is_clipped(on_a_prior, tmp_path):
+    data, _ = on_a_prior
+    still = replace(RESIDUAL, gradient_clip=1e-12, epochs=1)  # far below the epsilon of AdamW, 1e-8
+    model = Emulator.open(train(still, data, tmp_path / "still")).model
+    assert model.head.weight.abs().max() < 1e-4
+    free = Emulator.open(train(replace(still, gradient_clip=0.0), data, tmp_path / "free")).model
+    assert free.head.weight.abs().max() > 1e-3

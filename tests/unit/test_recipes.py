@@ -137,6 +137,8 @@ def test_settings_change_fields_and_entries():
         ("loss.pr_ssim=1", "unknown loss term 'pr_ssim'; choose from tas_l1"),
         ("learning_rate=-0.1", "learning_rate must be at least 0, got -0.1"),
         ("weight_decay=-1", "weight_decay must be at least 0"),
+        ("warmup=-1", "warmup must be at least 0, got -1"),
+        ("gradient_clip=-1", "gradient_clip must be at least 0"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(setting, message):
@@ -157,4 +159,5 @@ def test_baselines_are_no_networks():
     simple = {"climatology", "pattern-scaling", "energy-balance"}
     closed_form = simple | {"pattern-scaling-gp", "energy-balance-gp"} | regressions
     assert {name for name, recipe in RECIPES.items() if not recipe.is_network} == closed_form
+    assert {name for name, recipe in RECIPES.items() if recipe.is_fitted} == closed_form | {"residual-gru"}
     assert set(recipes.MODELS) == {recipe.model for recipe in RECIPES.values()}

@@ -180,9 +180,8 @@ def test_the_weather_is_the_residual_of_one_member(data, fitted):
     squares = []
     for one in fit_series(data, RECIPE):
         residual = (one.target - fitted.prior.predict(one.inputs, one.calendar_month, data.lat)).double().numpy()
-        used = one.weight > 0
-        shares = area_shares(data.lat)
-        squares += [n * (r**2 * shares).sum(axis=(1, 2)) for n, r in zip(one.weight[used], residual[used])]
+        means = (residual**2 * area_shares(data.lat)).sum(axis=(2, 3))
+        squares += [n * mean for n, mean in zip(one.weight, means) if n]
     assert len(squares) == 153 + 117
     np.testing.assert_allclose(fitted.weather, np.sqrt(np.mean(squares, axis=0)), rtol=1e-4)
     # the data set has weather of 1 K; the energy balance is not its physics, and a third of its error counts thrice
