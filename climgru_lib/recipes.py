@@ -210,14 +210,14 @@ RECIPES = {
             **_COMPACT | {"epochs": 4, "cosine_epochs": 4},
         ),
         Recipe(
-            "compact",
+            "compact-final",
             "conv_gru",
             {"width": 4, "hidden": 32, "layers": 2, "head": 64, "dropout": 0.0},
             loss=_COMPACT_LOSS,
             **_COMPACT,
         ),
         Recipe(
-            "residual-gru",
+            "compact",
             "residual_gru",
             {"width": 8, "modes": 24, "dropout": 0.1},
             season="phase",

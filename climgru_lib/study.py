@@ -19,8 +19,8 @@ FOLD_RECIPES = (
     "pattern-scaling-gp",
     "energy-balance",
     "energy-balance-gp",
-    "residual-gru",
     "compact",
+    "compact-final",
 )
 SEEDS = {"quick": 1, "full": 3}  # of a network; closed-form fits have no chance in them
 LIMITS = ("forced", "member", "variance")

@@ -20,7 +20,7 @@ from .series import EmulationData, prepare
 DEFAULTS = {"data_path": "embedded", "profile": "quick", "seed": 0}
 #: What the quick profile changes: shorter, and for the costly 3D-CNN thinner.
 QUICK = {
-    "compact": {"epochs": 1, "cosine_epochs": 1},
+    "compact-final": {"epochs": 1, "cosine_epochs": 1},
     "compact-first": {
         "epochs": 1,
         "cosine_epochs": 1,

@@ -123,10 +123,10 @@ def test_a_manifest_finds_a_changed_byte(store, tmp_path, capsys):
 
 def test_unknown_names_and_settings(store, tmp_path, capsys):
     train = ("train", tmp_path / "run", "--data", store)
-    assert "compact" in refused(capsys, *train, "--recipe", "nonsense")
-    assert "clean" in refused(capsys, *train, "--recipe", "compact", "--split", "nonsense")
-    assert "no setting 'nonsense'" in refused(capsys, *train, "--recipe", "compact", "--set", "nonsense=1")
-    assert "wants a int" in refused(capsys, *train, "--recipe", "compact", "--set", "epochs=many")
+    assert "compact-final" in refused(capsys, *train, "--recipe", "nonsense")
+    assert "clean" in refused(capsys, *train, "--recipe", "compact-final", "--split", "nonsense")
+    assert "no setting 'nonsense'" in refused(capsys, *train, "--recipe", "compact-final", "--set", "nonsense=1")
+    assert "wants a int" in refused(capsys, *train, "--recipe", "compact-final", "--set", "epochs=many")
     assert not (tmp_path / "run").exists()
 
 
@@ -196,7 +196,7 @@ def test_an_interrupted_training_is_resumed(store, tmp_path):
         "train",
         str(run_dir),
         "--recipe",
-        "compact",
+        "compact-final",
         "--data",
         str(store),
     ]

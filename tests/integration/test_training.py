@@ -36,7 +36,7 @@ TINY = Recipe(
     run_length=12,
 )
 RESIDUAL = replace(
-    named("residual-gru"),
+    named("compact"),
     architecture={"width": 4, "modes": 5, "dropout": 0.2},
     window=WINDOW,
     epochs=3,
@@ -127,7 +127,7 @@ def test_stopped_and_resumed_gives_the_same_weights_to_the_bit(data, finished, t
 
 def test_a_resume_takes_the_fitted_part_from_the_checkpoint(dataset, tmp_path, monkeypatch):
     small = {"architecture": {"width": 4, "modes": 5}, "window": WINDOW, "epochs": 2, "runs": 4, "run_length": 12}
-    recipe = replace(named("residual-gru"), **small)
+    recipe = replace(named("compact"), **small)
     data = series.prepare(dataset, recipe.season, LATE)
     whole = train(recipe, data, tmp_path / "whole")
     with monkeypatch.context() as patch:

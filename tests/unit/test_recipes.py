@@ -56,7 +56,7 @@ def test_published_first_is_adam_on_plain_mse():
 
 
 def test_compact_partners_train_alike():
-    first, gru = named("compact-first"), named("compact")
+    first, gru = named("compact-first"), named("compact-final")
     training = ("learning_rate", "weight_decay", "runs", "run_length", "window", "lead", "season")
     assert all(getattr(first, name) == getattr(gru, name) for name in training)
     assert n_parameters(gru) < 5_000_000
@@ -70,15 +70,15 @@ def test_json_round_trip(name):
 
 
 def test_recipes_do_not_share_their_dictionaries():
-    assert named("compact").loss is not named("published-final").loss
-    with_settings(named("compact"), ["loss.pr_dice=0.9"])
-    assert named("compact").loss["pr_dice"] == 0.5
+    assert named("compact-final").loss is not named("published-final").loss
+    with_settings(named("compact-final"), ["loss.pr_dice=0.9"])
+    assert named("compact-final").loss["pr_dice"] == 0.5
     with pytest.raises(FrozenInstanceError):
-        named("compact").epochs = 1
+        named("compact-final").epochs = 1
 
 
 def test_settings_change_fields_and_entries():
-    base = named("compact")
+    base = named("compact-final")
     changed = with_settings(
         base,
         [
@@ -103,7 +103,7 @@ def test_settings_change_fields_and_entries():
         loss={**base.loss, "pr_dice": 0.7, "pr_mse": 0.3, "tas_mse": 1.0},
     )
     assert isinstance(changed.learning_rate, float)
-    assert changed.name == "compact"
+    assert changed.name == "compact-final"
     assert with_settings(base, []) == base
     wider = with_settings(named("compact-first"), ["architecture.widths=[8, 8]", "architecture.dropout=0"])
     assert wider.architecture == {"widths": [8, 8], "dropout": 0.0}
@@ -143,7 +143,7 @@ def test_settings_change_fields_and_entries():
 )
 def test_wrong_settings_are_refused_in_one_line(setting, message):
     with pytest.raises(InputError, match=message) as caught:
-        with_settings(named("compact"), [setting])
+        with_settings(named("compact-final"), [setting])
     assert "\n" not in str(caught.value)
 
 
@@ -159,5 +159,5 @@ def test_baselines_are_no_networks():
     simple = {"climatology", "pattern-scaling", "energy-balance"}
     closed_form = simple | {"pattern-scaling-gp", "energy-balance-gp"} | regressions
     assert {name for name, recipe in RECIPES.items() if not recipe.is_network} == closed_form
-    assert {name for name, recipe in RECIPES.items() if recipe.is_fitted} == closed_form | {"residual-gru"}
+    assert {name for name, recipe in RECIPES.items() if recipe.is_fitted} == closed_form | {"compact"}
     assert set(recipes.MODELS) == {recipe.model for recipe in RECIPES.values()}

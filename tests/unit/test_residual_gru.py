@@ -14,7 +14,7 @@ from climgru_lib.splits import Split, Stretch
 from climgru_lib.training import fit_series
 
 LATE = Split("late", (Stretch("ssp370", -36), Stretch("ssp585")), (Stretch("ssp370", -24),))
-RECIPE = replace(named("residual-gru"), window=4, architecture={"width": 4, "modes": 5, "dropout": 0.0})
+RECIPE = replace(named("compact"), window=4, architecture={"width": 4, "modes": 5, "dropout": 0.0})
 
 
 @pytest.fixture(scope="module")
@@ -251,11 +251,11 @@ def test_saved_and_loaded_it_predicts_the_same(data, tmp_path):
 
 
 def test_the_recipe_is_small_and_refuses_losses_of_maps():
-    model = Recipe.build(named("residual-gru"), 7, (48, 72))
+    model = Recipe.build(named("compact"), 7, (48, 72))
     encoder = (10 * 9 + 1) * 8 + (8 * 9 + 1) * 8
     gru = 2 * (8 * 9 + 1) * 24
     head = 2 * 8 + (8 * 6 * 9 + 1) * 48
     assert sum(p.numel() for p in model.parameters()) == encoder + gru + head == 25_616
     for setting, what in (("loss.pr_dice=0.5", "pr_dice"), ("area_weighted=true", "area_weighted")):
         with pytest.raises(InputError, match=rf"learns coefficients of patterns, not maps: .*, got {what}"):
-            with_settings(named("residual-gru"), [setting])
+            with_settings(named("compact"), [setting])
