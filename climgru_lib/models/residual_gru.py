@@ -22,6 +22,7 @@ from .least_squares import Rows
 MAPS = [FORCINGS.index(name) for name in ("SO2", "BC", "rsdt")]  # input channels that differ from place to place
 N_FEATURES, N_GATED = 5, 3  # of `EnergyBalance.features`; the first ones tell whether a month is like training
 SMOOTHED_YEARS = 11  # running mean of the residuals whose patterns are taken
+NOVELTY = 0.5  # standard deviations from the years of training at which a correction is trusted by exp(-1/2)
 
 
 class ResidualGru(nn.Module):
@@ -32,8 +33,9 @@ class ResidualGru(nn.Module):
     layer turns its last state into coefficients of fixed patterns, the leading EOFs of the low-passed residual in
     training. It starts from zero, and so does training: with the prior's prediction.
 
-    A correction is added in so far as the forcing is known: it is multiplied by ``exp(-d**2 / 2)``, d the distance of
-    global warming, lagged SO2 and lagged warming to the nearest year of training in their standard deviations there.
+    A correction is added in so far as the forcing is known: it is multiplied by a Gaussian of width `NOVELTY` in the
+    distance of global warming, lagged SO2 and lagged warming to the nearest year of training, each in its standard
+    deviation there.
     Precipitation is never negative.
 
     Parameters
@@ -176,7 +178,7 @@ class ResidualGru(nn.Module):
         """Return how well known the forcing of each month is, 1 to 0, shape (time,)."""
         here = self._features(inputs, lat)[:, :N_GATED]
         distance = torch.cdist(here, self.years, compute_mode="donot_use_mm_for_euclid_dist")
-        return torch.exp(-distance.min(dim=1).values.square() / 2).float()
+        return torch.exp(-(distance.min(dim=1).values / NOVELTY).square() / 2).float()
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario.
