@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class StochasticEmulator:
             )
         self.emulator, self.data = emulator, data
         self.calendar_month = data.calendar_month[emulator.first :]
-        self.mean = cache(self._mean)
+        self.mean = lru_cache(maxsize=1)(self._mean)
         self.weather = Weather.fit(self._training(), data.lat)
 
     @classmethod
@@ -111,7 +111,8 @@ class StochasticEmulator:
         """
         if count < 1:
             raise InputError(f"an ensemble has at least one draw, got {count}")
-        fields = np.empty((count, *self.mean(ssp).shape), dtype=np.float32)
+        time, variables, *grid = self.mean(ssp).shape
+        fields = np.moveaxis(np.empty((variables, count, time, *grid), dtype=np.float32), 0, 2)  # written unbroken
         for member, drawn in enumerate(self.draws(ssp, count, seed)):
             fields[member] = drawn
         dataset = self.emulator.dress(fields, self.data, ssp, self.emulator.first)

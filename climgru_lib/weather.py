@@ -26,7 +26,7 @@ BLOCK_MONTHS = 60  # of one training member in a draw: whole years
 SMOOTHING = 1.5  # cells; standard deviation of the filter on the maps of `Weather.slope`
 FACTOR = (0.4, 2.5)  # bounds of a variance over that at the mean of training
 WINDOWS = 4  # windows that overlap in any month, of those that estimate `Weather.share_of_means`
-ROUNDS = 100  # at most, of the correction in `stretched`
+HALVINGS = 40  # of the interval in which `stretched` looks for the cut
 TAS, PR = TARGETS.index("tas"), TARGETS.index("pr")
 
 
@@ -57,9 +57,9 @@ class _Record:
 class Weather:
     """The variance of weather, and residuals to draw it from; made by `fit`.
 
-    ``variance`` (12, 2, lat, lon), K^2 and (mm/day)^2, belongs to the mean of the training months; it grows by the share
-    ``slope`` (2, lat, lon) per K of global warming, which is counted from ``season`` (12,), the area mean of the
-    predicted tas of each calendar month of training. ``records`` hold the standardised residuals.
+    ``variance`` (12, 2, lat, lon), K^2 and (mm/day)^2, belongs to the mean of the training months; it grows by the
+    share ``slope`` (2, lat, lon) per K of global warming, which is counted from ``season`` (12,), the area mean of
+    the predicted tas of each calendar month of training. ``records`` hold the standardised residuals.
     """
 
     lat: np.ndarray
@@ -95,7 +95,9 @@ class Weather:
         """
         records = [record for one in series for record in _records(one, lat)]
         if max((len(record.tas) for record in records), default=0) < BLOCK_MONTHS:
-            raise InputError(f"weather is drawn in blocks of {BLOCK_MONTHS} months, and no member has so many in training")
+            raise InputError(
+                f"weather is drawn in blocks of {BLOCK_MONTHS} months, and no member has so many in training"
+            )
         months = np.concatenate([record.calendar_month for record in records])
         tas = np.concatenate([record.tas for record in records])
         season = np.array([tas[months == month].mean() for month in range(1, 13)])
@@ -223,8 +225,8 @@ def stretched(fields: np.ndarray, std: np.ndarray) -> np.ndarray:
     Returns
     -------
     array of float32, shape (time, 2, lat, lon)
-        Precipitation is at least 0. Where that cuts something off, the rest is shifted and stretched further, until
-        mean and standard deviation hold to 0.1 % of the latter.
+        Precipitation is at least 0. Where that cuts something off, the rest is shifted and stretched further, so that
+        mean and standard deviation hold all the same.
     """
     mean, spread = fields.mean(axis=0, dtype=float), fields.std(axis=0, dtype=float)
     shape = (fields - mean) / np.where(spread > 0, spread, np.inf)
@@ -235,16 +237,19 @@ def stretched(fields: np.ndarray, std: np.ndarray) -> np.ndarray:
 
 
 def _above_zero(shape: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Return max(0, centre + scale shape) with the wanted mean and standard deviation; shape is (time, cell)."""
-    centre, scale = mean.copy(), std.copy()
-    for _ in range(ROUNDS):
-        out = np.maximum(centre + scale * shape, 0)
-        off, found = mean - out.mean(axis=0), out.std(axis=0)
-        if (np.abs([off, std - found]) <= 1e-3 * std).all():
-            break
-        centre += off
-        scale *= np.clip(std / np.maximum(found, 1e-12), 0.5, 2)
-    return out
+    """Return k max(0, shape + c) with the wanted mean and standard deviation; shape is (time, cell).
+
+    The ratio of standard deviation and mean depends on c alone and falls with it, so that bisection finds it; without
+    the cut c would be mean / std, which is too high.
+    """
+    low, high = -shape.max(axis=0), mean / std
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        out = np.maximum(shape + middle, 0)
+        wider = out.std(axis=0) * mean > std * out.mean(axis=0)
+        low, high = np.where(wider, middle, low), np.where(wider, high, middle)
+    out = np.maximum(shape + high, 0)
+    return out * (mean / out.mean(axis=0))
 
 
 def _records(one: Series, lat: np.ndarray) -> list[_Record]:
