@@ -37,7 +37,7 @@ def calibrate(
     scores : list of dict
         From `emulate.evaluate`, which refuses slices that were trained on.
     count : int
-        Draws, at least 2.
+        Draws, at least 3: each is judged among the others.
     seed : int
 
     Returns
@@ -49,10 +49,10 @@ def calibrate(
     Raises
     ------
     InputError
-        With fewer than two draws.
+        With fewer than three draws.
     """
-    if count < 2:
-        raise InputError(f"the spread of an ensemble needs at least two draws, got {count}")
+    if count < 3:
+        raise InputError(f"calibration needs at least three draws, each to be judged among the others; got {count}")
     results = []
     for scored in scores:
         labels = stochastic.data.months.tolist()
@@ -115,8 +115,6 @@ def _reliability(draws: np.ndarray, members: np.ndarray, lat: np.ndarray) -> dic
     """Compare spread and ranks with those of each draw among the others; fields of one variable."""
     truths = [_ranked(draws, member, lat) for member in members]
     exchangeable = [_ranked(np.delete(draws, k, axis=0), draw, lat) for k, draw in enumerate(draws)]
-    if len(draws) == 2:  # one draw has no spread
-        exchangeable = [dict.fromkeys(one) for one in exchangeable]
     return {name: _row([one[name] for one in truths], [one[name] for one in exchangeable]) for name in truths[0]}
 
 
@@ -164,7 +162,5 @@ def _compared(first: dict[str, np.ndarray], second: dict[str, np.ndarray], lat: 
     return out | {f"pr quantile {level:g}, ratio": float(ratio) for level, ratio in zip(RAIN_LEVELS, ratios)}
 
 
-def _row(values: list[float], limits: list[float | None]) -> Row:
-    known = [value for value in limits if value is not None]
-    limit = float(np.mean(known)) if known else None
-    return float(np.mean(values)), limit, float(np.std(known)) if known else None
+def _row(values: list[float], limits: list[float]) -> Row:
+    return float(np.mean(values)), *((float(np.mean(limits)), float(np.std(limits))) if limits else (None, None))

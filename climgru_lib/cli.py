@@ -98,7 +98,7 @@ def _run_commands(commands) -> None:
     _data_option(evaluate)
     evaluate.add_argument("--split", metavar="S", help="score the slices of another split (default: the run's own)")
     evaluate.add_argument(
-        "--draws", type=int, metavar="N", help="judge an ensemble of N draws too (the run's own data; at least 2)"
+        "--draws", type=int, metavar="N", help="judge an ensemble of N draws too (the run's own data; at least 3)"
     )
     _seed_of_draws(evaluate)
     _compute_options(evaluate)

@@ -55,8 +55,13 @@ class StochasticEmulator:
         return cls(emulator, emulator.load(dataset))
 
     def _training(self) -> Iterator[Series]:
-        recipe, first = self.emulator.recipe, self.emulator.first
-        data = replace(self.data, split=splits.named(self.emulator.run["split"]))
+        recipe, first, name, split = (
+            self.emulator.recipe,
+            self.emulator.first,
+            self.emulator.run["split"],
+            self.data.split,
+        )
+        data = replace(self.data, split=split if split and split.name == name else splits.named(name))
         for ssp, trained in data.training_targets(recipe.window, recipe.lead).items():
             members = denormalise(data.scenarios[ssp].targets[:, first:], data.normalizer)
             yield Series(self.mean(ssp), members, trained[:, first:], self.calendar_month)
