@@ -21,8 +21,8 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
 
     Parameters
     ----------
-    fields : array, shape (time, 2, lat, lon), K and mm/day
-        For the months of ``data`` from index ``first`` on.
+    fields : array, shape (time, 2, lat, lon) or (member, time, 2, lat, lon), K and mm/day
+        For the months of ``data`` from index ``first`` on; members are numbered from 0.
     data : EmulationData
         For the coordinates.
     first : int
@@ -34,10 +34,10 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     Dataset
         ``tas`` (K), ``pr`` (mm day-1), time bounds from the first of a month to the first of the next.
     """
-    time = data.time[first : first + len(fields)]
+    time = data.time[first : first + fields.shape[-4]]
     starts = [t.replace(day=1) for t in time.values]
     ends = [t.replace(year=t.year + t.month // 12, month=t.month % 12 + 1) for t in starts]
-    dims = ("time", "lat", "lon")
+    dims = ("member_id", "time", "lat", "lon")[-fields.ndim + 1 :]
     names = {
         "tas": ("air_temperature", "Near-Surface Air Temperature", "K"),
         "pr": ("lwe_precipitation_rate", "Precipitation", "mm day-1"),
@@ -45,7 +45,7 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     variables = {
         name: (
             dims,
-            fields[:, i],
+            fields[..., i, :, :],
             {
                 "standard_name": names[name][0],
                 "long_name": names[name][1],
@@ -65,6 +65,10 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
         },
         attrs={"Conventions": "CF-1.11", "source": f"climgru {__version__}", **attrs},
     )
+    if "member_id" in dims:
+        dataset = dataset.assign_coords(
+            member_id=("member_id", np.arange(len(fields)), {"standard_name": "realization"})
+        )
     for name in ("time", "time_bnds"):
         dataset[name].encoding = {"units": "days since 1850-01-01", "calendar": time.dt.calendar, "dtype": "float64"}
     return dataset

@@ -97,6 +97,10 @@ def _run_commands(commands) -> None:
     evaluate.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     _data_option(evaluate)
     evaluate.add_argument("--split", metavar="S", help="score the slices of another split (default: the run's own)")
+    evaluate.add_argument(
+        "--draws", type=int, metavar="N", help="judge an ensemble of N draws too (the run's own data; at least 3)"
+    )
+    _seed_of_draws(evaluate)
     _compute_options(evaluate)
 
     predict = _command(commands, "predict", _predict, "predict a whole scenario")
@@ -106,6 +110,14 @@ def _run_commands(commands) -> None:
     predict.add_argument(
         "--out", required=True, metavar="FILE", help=".nc, .zarr, or .csv (submission: last 360 months)"
     )
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--draws", type=int, metavar="N", help="N members drawn at random, not their mean")
+    form.add_argument(
+        "--variance-matched",
+        action="store_true",
+        help="the last 360 months, stretched to a member's standard deviation: better in the Kaggle score alone",
+    )
+    _seed_of_draws(predict)
     _compute_options(predict)
 
     draw = _command(commands, "map", _map, "draw one month of a prediction")
@@ -156,6 +168,10 @@ def _course_commands(commands) -> None:
 
 def _data_option(parser) -> None:
     parser.add_argument("--data", default="embedded", metavar="PATH", help="Zarr store or NetCDF (default embedded)")
+
+
+def _seed_of_draws(parser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="K", help="seed of the draws (default 0)")
 
 
 def _compute_options(parser) -> None:
@@ -213,23 +229,42 @@ def _train(args) -> None:
 
 
 def _evaluate(args) -> None:
-    from . import data, emulate, splits
+    from . import calibration, data, emulate, runs, splits
+    from .stochastic import StochasticEmulator
     from .workbook import score_table
 
     _set_threads(args)
     emulator = emulate.Emulator.open(args.run_dir, args.device, args.precision)
     split = splits.named(args.split or emulator.run["split"])
-    scores = emulate.evaluate(args.run_dir, emulator.load(data.open_dataset(args.data)), split, emulator)
-    print(score_table({emulator.recipe.name: scores}).to_string(float_format=lambda value: f"{value:.3f}"))
+    loaded = emulator.load(data.open_dataset(args.data))
+    stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
+    scores = emulate.evaluate(args.run_dir, loaded, split, emulator)
+    print(score_table({emulator.recipe.name: scores}).to_string(float_format=_three_decimals))
+    if stochastic is not None:
+        found = calibration.calibrate(stochastic, scores, args.draws, args.seed)
+        runs.add_scores(args.run_dir, f"{split.name} {loaded.fingerprint} draws={args.draws} seed={args.seed}", found)
+        print(calibration.table(found).to_string(float_format=_three_decimals, na_rep="n/a"))
 
 
 def _predict(args) -> None:
-    from . import data, emulate
+    from . import data, emulate, submission
+    from .stochastic import StochasticEmulator
 
     _set_threads(args)
     emulator = emulate.Emulator.open(args.run_dir, args.device, args.precision)
-    loaded = emulator.load(data.open_dataset(args.data), [args.ssp])
-    print(f"wrote {emulate.write_prediction(emulator.predict(loaded, args.ssp), args.out)}")
+    dataset = data.open_dataset(args.data)
+    if args.draws is not None:
+        predicted = StochasticEmulator(emulator, emulator.load(dataset)).predict(args.ssp, args.draws, args.seed)
+    elif args.variance_matched:
+        stochastic = StochasticEmulator(emulator, emulator.load(dataset))
+        predicted = stochastic.predict_matched(args.ssp, submission.MONTHS)
+    else:
+        predicted = emulator.predict(emulator.load(dataset, [args.ssp]), args.ssp)
+    print(f"wrote {emulate.write_prediction(predicted, args.out)}")
+
+
+def _three_decimals(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _map(args) -> None:
@@ -274,7 +309,7 @@ def _course(args) -> None:
 def _study(args) -> None:
     from . import study
 
-    print(study.run(args.name, args.data, args.profile).to_string(float_format=lambda value: f"{value:.3f}"))
+    print(study.run(args.name, args.data, args.profile).to_string(float_format=_three_decimals))
 
 
 def _bench(args) -> None:

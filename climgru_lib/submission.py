@@ -26,14 +26,19 @@ def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
     Parameters
     ----------
     dataset : Dataset
-        ``tas`` (K) and ``pr`` (mm/day), dims (time, lat, lon).
+        ``tas`` (K) and ``pr`` (mm/day), dims (time, lat, lon); ``member_id`` of length 1 is dropped.
     out : str or Path
 
     Raises
     ------
     InputError
-        If there are fewer than 360 months.
+        If there are several members, or fewer than 360 months.
     """
+    if dataset.sizes.get("member_id", 1) > 1:
+        raise InputError(
+            f"a submission is one field, the ensemble has {dataset.sizes['member_id']}; write .nc or .zarr"
+        )
+    dataset = dataset.squeeze("member_id") if "member_id" in dataset.dims else dataset
     if dataset.sizes["time"] < MONTHS:
         raise InputError(f"a submission holds {MONTHS} months, the prediction has {dataset.sizes['time']}")
     dataset = dataset.sortby("lat").isel(time=slice(-MONTHS, None))

@@ -1,5 +1,6 @@
 """The command as a user runs it: exit codes, one clear line for bad input, and a whole run from data to maps."""
 
+import json
 import os
 import shutil
 import signal
@@ -185,6 +186,59 @@ def test_from_scores_to_files_and_a_map(store, baseline, tmp_path, capsys):
     assert "no scenario ssp999" in refused(
         capsys, "predict", baseline, "--data", store, "--ssp", "ssp999", "--out", tmp_path / "x.nc"
     )
+
+
+def test_ensembles_from_the_command(store, baseline, tmp_path, capsys):
+    predict = ["predict", str(baseline), "--data", str(store), "--ssp", "ssp245"]
+    for seed in (1, 2):
+        out = str(tmp_path / f"e{seed}.nc")
+        assert main([*predict, "--draws", "2", "--seed", str(seed), "--out", out]) == 0
+    one, other = (xr.open_dataset(tmp_path / f"e{seed}.nc") for seed in (1, 2))
+    assert dict(one.sizes) == {"member_id": 2, "time": 156, "lat": 48, "lon": 72, "bnds": 2}
+    assert float(one["pr"].min()) >= 0
+    assert not np.array_equal(one["tas"][0], other["tas"][0])
+    assert "ensemble has 2" in refused(capsys, *predict, "--draws", "2", "--out", tmp_path / "e.csv")
+    assert "got 0" in refused(capsys, *predict, "--draws", "0", "--out", tmp_path / "e.nc")
+    assert "360 months" in refused(capsys, *predict, "--variance-matched", "--out", tmp_path / "e.csv")
+    assert not any((tmp_path / name).exists() for name in ("e.csv", "e.nc"))
+    with pytest.raises(SystemExit):
+        main([*predict, "--variance-matched", "--draws", "2", "--out", "e.nc"])
+
+
+def test_calibration_from_the_command(store, baseline, tmp_path, capsys):
+    assert main(["evaluate", str(baseline), "--data", str(store), "--draws", "3", "--seed", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "limit: forced" in text and "tas spread-skill" in text
+    stored = json.loads((baseline / "metrics.json").read_text())
+    key = next(name for name in stored if name.endswith("draws=3 seed=1"))
+    found, scores = stored[key], stored[key.removesuffix(" draws=3 seed=1")]
+    assert [one["months"] for one in found] == [one["months"] for one in scores]
+    assert found[0]["rows"]["score: mean"][0] == pytest.approx(scores[0]["avg"]["score"])
+    assert "at least three" in refused(capsys, "evaluate", baseline, "--data", store, "--draws", "2")
+    shorter = broken(store, tmp_path, lambda d: d.isel(time=slice(160)))
+    assert "data of the training" in refused(capsys, "evaluate", baseline, "--data", shorter, "--draws", "3")
+
+
+def test_a_submission_with_the_variance_of_a_member(tmp_path):
+    longer, run_dir = tmp_path / "longer.zarr", tmp_path / "run"
+    embedded.write(longer, n_months=384, n_members=1)
+    assert main(["train", str(run_dir), "--recipe", "pattern-scaling", "--data", str(longer)]) == 0
+    predict = ["predict", str(run_dir), "--data", str(longer), "--ssp", "ssp245", "--out"]
+    for name, form in (
+        ("matched.nc", ["--variance-matched"]),
+        ("mean.nc", []),
+        ("matched.csv", ["--variance-matched"]),
+    ):
+        assert main([*predict, str(tmp_path / name), *form]) == 0
+    matched, mean = (
+        xr.open_dataset(tmp_path / "matched.nc"),
+        xr.open_dataset(tmp_path / "mean.nc").isel(time=slice(-360, None)),
+    )
+    np.testing.assert_array_equal(matched["time"], mean["time"])
+    np.testing.assert_allclose(matched["tas"].mean("time"), mean["tas"].mean("time"), atol=1e-3)
+    assert float((matched["pr"].std("time") > mean["pr"].std("time")).mean()) > 0.99
+    first = (tmp_path / "matched.csv").read_text().splitlines()[1]
+    assert first == f"t000_tas_-88.59_1.88,{float(matched['tas'][0, 0, 0]):.8g}"
 
 
 def test_an_interrupted_training_is_resumed(store, tmp_path):
