@@ -152,7 +152,7 @@ def _checkpoint_commands(commands) -> None:
 def _course_commands(commands) -> None:
     study = _command(commands, "study", _study, "run many trainings, resumable, into one table")
     study.add_argument(
-        "name", metavar="NAME", help="folds: baselines and compact networks on five folds and on each scenario unseen"
+        "name", metavar="NAME", help="folds: baselines and compact on five folds, clean, and each scenario unseen"
     )
     _data_option(study)
     study.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of trainings, seeds")

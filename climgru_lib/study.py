@@ -20,15 +20,14 @@ FOLD_RECIPES = (
     "energy-balance",
     "energy-balance-gp",
     "compact",
-    "compact-final",
 )
 SEEDS = {"quick": 1, "full": 3}  # of a network; closed-form fits have no chance in them
 LIMITS = ("forced", "member", "variance")
 
 
 def folds(book: Workbook) -> list[tuple[str, str, int]]:
-    """Plan the five folds of `splits.folds`, then every open scenario unseen: (recipe, split, seed)."""
-    names = [split.name for split in splits.folds()]
+    """Plan the five folds of `splits.folds`, `clean`, then every open scenario unseen: (recipe, split, seed)."""
+    names = [split.name for split in splits.folds()] + ["clean"]
     names += [f"unseen:{ssp}" for ssp in book.prepare().open_scenarios]
     return [
         (recipe, split, seed)

@@ -26,16 +26,17 @@ def test_folds_are_run_once_and_reused(store, tmp_path, monkeypatch, capsys):
     )
     assert main(["study", "folds", "--data", str(store)]) == 0
     first = capsys.readouterr().out.splitlines()
-    names = [split.name for split in splits.folds()] + ["unseen:ssp126", "unseen:ssp370", "unseen:ssp585"]
+    names = [split.name for split in splits.folds()] + ["clean"]
+    names += ["unseen:ssp126", "unseen:ssp370", "unseen:ssp585"]
     assert fitted == [name for name in names for _ in range(2)]
     rows = pd.read_csv(tmp_path / "study-folds" / "rows.csv")
-    assert rows.groupby("split", sort=False).recipe.agg(list).tolist() == [["climatology", "pattern-scaling"]] * 8
+    assert rows.groupby("split", sort=False).recipe.agg(list).tolist() == [["climatology", "pattern-scaling"]] * 9
     last = rows[(rows.split == "unseen:ssp585") & (rows.recipe == "pattern-scaling")].iloc[0]
     assert last.months == "2036-09..2066-08"  # 620 months from 2015-01 on, the last 360
     table = next(line for line in first if line.startswith("pattern-scaling"))
     assert float(table.split()[1]) == pytest.approx(rows[rows.recipe == "pattern-scaling"].score[:5].mean(), abs=1e-3)
     assert main(["study", "folds", "--data", str(store)]) == 0
-    assert len(fitted) == 16
+    assert len(fitted) == 18
     assert capsys.readouterr().out.splitlines()[-6:] == first[-6:]
 
 
