@@ -101,6 +101,9 @@ def _run_commands(commands) -> None:
         "--draws", type=int, metavar="N", help="judge an ensemble of N draws too (the run's own data; at least 3)"
     )
     _seed_of_draws(evaluate)
+    evaluate.add_argument(
+        "--against", type=Path, metavar="RUN_DIR", help="score this run too, and the difference by block bootstrap"
+    )
     _compute_options(evaluate)
 
     predict = _command(commands, "predict", _predict, "predict a whole scenario")
@@ -229,17 +232,27 @@ def _train(args) -> None:
 
 
 def _evaluate(args) -> None:
-    from . import calibration, data, emulate, runs, splits
+    from . import calibration, data, emulate, runs, splits, versus
     from .stochastic import StochasticEmulator
     from .workbook import score_table
 
     _set_threads(args)
     emulator = emulate.Emulator.open(args.run_dir, args.device, args.precision)
     split = splits.named(args.split or emulator.run["split"])
-    loaded = emulator.load(data.open_dataset(args.data))
+    dataset = data.open_dataset(args.data)
+    loaded = emulator.load(dataset)
     stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
     scores = emulate.evaluate(args.run_dir, loaded, split, emulator)
-    print(score_table({emulator.recipe.name: scores}).to_string(float_format=_three_decimals))
+    tables = {emulator.recipe.name: scores}
+    if args.against is not None:
+        other = emulate.Emulator.open(args.against, args.device, args.precision)
+        tables[f"{other.recipe.name} ({args.against})"] = emulate.evaluate(
+            args.against, other.load(dataset), split, other
+        )
+    print(score_table(tables).to_string(float_format=_three_decimals))
+    if args.against is not None:
+        found = versus.differences(args.run_dir, args.against, scores, loaded)
+        print(f"less {args.against}:\n{found.to_string(float_format=_three_decimals)}")
     if stochastic is not None:
         found = calibration.calibrate(stochastic, scores, args.draws, args.seed)
         runs.add_scores(args.run_dir, f"{split.name} {loaded.fingerprint} draws={args.draws} seed={args.seed}", found)

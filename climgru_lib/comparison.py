@@ -10,16 +10,16 @@ from scipy.stats import t as student
 
 
 class Difference(NamedTuple):
-    """Difference of two scores with its standard error and the bounds of its confidence interval."""
+    """Difference of two scores with its standard error and the bounds of its confidence interval; one or several."""
 
-    value: float
-    error: float
-    low: float
-    high: float
+    value: float | np.ndarray
+    error: float | np.ndarray
+    low: float | np.ndarray
+    high: float | np.ndarray
 
 
 def paired_difference(
-    score: Callable[[np.ndarray, np.ndarray], float],
+    score: Callable[[np.ndarray, np.ndarray], float | np.ndarray],
     first: np.ndarray,
     second: np.ndarray,
     truth: np.ndarray,
@@ -36,7 +36,7 @@ def paired_difference(
     Parameters
     ----------
     score : callable
-        ``score(prediction, truth)`` of two arrays (time, ...); lower is better.
+        ``score(prediction, truth)`` of two arrays (time, ...); lower is better. An array of several scores, too.
     first, second : array, shape (time, ...)
         Predictions.
     truth : array, shape (member, time, ...)
@@ -70,12 +70,12 @@ def paired_difference(
         raise ValueError(f"{len(first)} months make {len(starts)} blocks of {block_months}; the bootstrap needs four")
     blocks = np.split(np.arange(len(first)), starts[1:])
 
-    def difference(months: np.ndarray) -> float:
-        return float(np.mean([score(first[months], t[months]) - score(second[months], t[months]) for t in truth]))
+    def difference(months: np.ndarray) -> float | np.ndarray:
+        return np.mean([score(first[months], t[months]) - score(second[months], t[months]) for t in truth], axis=0)
 
     observed, rng = difference(np.arange(len(first))), np.random.default_rng(seed)
     chosen = rng.integers(len(blocks), size=(draws, len(blocks)))
     drawn = np.array([difference(np.concatenate([blocks[i] for i in row])) for row in chosen])
-    error = float(drawn.std(ddof=1) * np.sqrt(len(blocks) / (len(blocks) - 1)))
-    reach = float(student.ppf((1 + level) / 2, len(blocks) - 1)) * error
+    error = drawn.std(axis=0, ddof=1) * np.sqrt(len(blocks) / (len(blocks) - 1))
+    reach = student.ppf((1 + level) / 2, len(blocks) - 1) * error
     return Difference(observed, error, observed - reach, observed + reach)

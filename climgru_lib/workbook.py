@@ -99,8 +99,16 @@ class Workbook:
         """Train a recipe, or continue or reuse its run; return the run directory."""
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
-        run_dir = self.root / "runs" / runs.folder_name(training.identity(recipe, data, seed))
-        return training.fit(recipe, data, run_dir, seed=seed, resume=True)
+        return training.fit(recipe, data, self._run_dir(recipe, data, seed), seed=seed, resume=True)
+
+    def finished(self, recipe: Recipe, split: str = "clean") -> Path | None:
+        """Return the run directory of a recipe that has been trained with this notebook's seed, else None."""
+        run_dir = self._run_dir(recipe, self.prepare(recipe.season, split), self.seed)
+        known = (run_dir / runs.RUN).is_file() and runs.read_run(run_dir)["status"] == "finished"
+        return run_dir if known else None
+
+    def _run_dir(self, recipe: Recipe, data: EmulationData, seed: int) -> Path:
+        return self.root / "runs" / runs.folder_name(training.identity(recipe, data, seed))
 
     def evaluate(self, run_dir: Path) -> list[dict[str, Any]]:
         """Score a run on the slices of its split; see `emulate.evaluate`."""

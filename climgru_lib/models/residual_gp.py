@@ -90,6 +90,12 @@ class ResidualGP(nn.Module):
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
+        maps = self.prior.predict(inputs, calendar_month, lat) + self.residual(inputs, lat)
+        maps[:, PR].clamp_(min=self.dry)
+        return maps
+
+    def residual(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
+        """Return what is added to the prior's z-scored maps, (time, 2, lat, lon), the same in all months of a year."""
         features = torch.from_numpy(self._features(inputs, lat))
         own = torch.full((len(features), 1), float(self._recognise(features[: len(inputs) // 12])))
         at = torch.arange(len(features))[:, None]
@@ -97,9 +103,7 @@ class ResidualGP(nn.Module):
         annual = torch.stack(
             [signal * torch.tensordot(similar, self.weights[:, i], 1) for i, signal in enumerate(SIGNAL)], 1
         )
-        maps = self.prior.predict(inputs, calendar_month, lat) + annual.repeat_interleave(12, 0)[: len(inputs)]
-        maps[:, PR].clamp_(min=self.dry)
-        return maps
+        return annual.repeat_interleave(12, 0)[: len(inputs)]
 
     def _features(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
         """Return annual means of the three predictors, float64 (year, 3); the last year may be cut short."""

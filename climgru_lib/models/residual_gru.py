@@ -1,4 +1,4 @@
-"""A small Conv-GRU on top of the energy balance: what that misses, in a few patterns, where the forcing is known."""
+"""A small Conv-GRU beside a Gaussian process: what the energy balance misses, where the forcing is known."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from ..metrics import area_mean, area_weights
 from ..series import EmulationData, Scenario
 from .baselines import PR, FitSeries, make_room, no_rain
 from .encoders import GlobeConv2d
-from .energy_balance import EnergyBalance
 from .inputs import check_months, check_window
 from .least_squares import Rows
+from .residual_gp import ResidualGP
 
 MAPS = [FORCINGS.index(name) for name in ("SO2", "BC", "rsdt")]  # input channels that differ from place to place
 N_FEATURES, N_GATED = 5, 3  # of `EnergyBalance.features`; the first ones tell whether a month is like training
 SMOOTHED_YEARS = 11  # running mean of the residuals whose patterns are taken
+NOVELTY = 0.7  # standard deviations from the years of training at which a correction is trusted by exp(-1/2)
+SHARE = 0.7  # of the sum of both corrections, which have learned the same residual
 
 
 class ResidualGru(nn.Module):
@@ -32,8 +34,9 @@ class ResidualGru(nn.Module):
     layer turns its last state into coefficients of fixed patterns, the leading EOFs of the low-passed residual in
     training. It starts from zero, and so does training: with the prior's prediction.
 
-    A correction is added in so far as the forcing is known: it is multiplied by ``exp(-d**2 / 2)``, d the distance of
-    global warming, lagged SO2 and lagged warming to the nearest year of training in their standard deviations there.
+    A correction is added in so far as the forcing is known: it is multiplied by a Gaussian of width `NOVELTY` in the
+    distance of global warming, lagged SO2 and lagged warming to the nearest year of training, each in its standard
+    deviation there.
     Precipitation is never negative.
 
     Parameters
@@ -74,7 +77,7 @@ class ResidualGru(nn.Module):
         super().__init__()
         self.window, self.lead, self.width = window, lead, width
         self.maps = MAPS + list(range(len(FORCINGS), in_channels))
-        self.prior = EnergyBalance(grid)
+        self.process = ResidualGP(grid, "energy_balance")
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("weather", torch.zeros(2))  # standard deviation of one member's months, z-scored
         self.register_buffer("eofs", torch.zeros(2, modes, *grid))
@@ -94,8 +97,13 @@ class ResidualGru(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
+    @property
+    def prior(self) -> nn.Module:
+        """The energy balance, whose residual is learned twice."""
+        return self.process.prior
+
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
-        """Fit what is in closed form: the prior, the patterns of its residual, and the scales of all.
+        """Fit what is in closed form: the Gaussian process and its prior, the patterns of the residual, all scales.
 
         Parameters
         ----------
@@ -109,7 +117,7 @@ class ResidualGru(nn.Module):
         InputError
             If the prior cannot be fitted, see `EnergyBalance.fit`.
         """
-        self.prior.fit(series, lat)
+        self.process.fit(series, lat)
         self.dry.fill_(no_rain(series[0].normalizer))
         years = Rows.whole_years(series)
         features = torch.from_numpy(years.gather([self.prior.features(one.inputs, lat) for one in series]))
@@ -176,7 +184,7 @@ class ResidualGru(nn.Module):
         """Return how well known the forcing of each month is, 1 to 0, shape (time,)."""
         here = self._features(inputs, lat)[:, :N_GATED]
         distance = torch.cdist(here, self.years, compute_mode="donot_use_mm_for_euclid_dist")
-        return torch.exp(-distance.min(dim=1).values.square() / 2).float()
+        return torch.exp(-(distance.min(dim=1).values / NOVELTY).square() / 2).float()
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario.
@@ -187,9 +195,9 @@ class ResidualGru(nn.Module):
         early = months[:1].expand(self.window + self.lead - 1, *months.shape[1:])
         series = torch.cat([early, months])[: len(months) + self.window - 1]
         coefficients = self.forward_series(series[None], self.window)[0] * self.weather[:, None]
-        coefficients = coefficients * self.novelty_gate(inputs, lat)[:, None, None]
-        maps = self.prior.predict(inputs, calendar_month, lat)
-        maps += torch.einsum("tvk,vkyx->tvyx", coefficients, self.eofs)
+        correction = self.process.residual(inputs, lat) + torch.einsum("tvk,vkyx->tvyx", coefficients, self.eofs)
+        correction *= SHARE * self.novelty_gate(inputs, lat)[:, None, None, None]
+        maps = self.prior.predict(inputs, calendar_month, lat) + correction
         maps[:, PR].clamp_(min=self.dry)
         return maps
 

@@ -8,7 +8,7 @@ import torch
 
 from climgru_lib import runs, series
 from climgru_lib.contract import InputError
-from climgru_lib.models import EnergyBalance, ResidualGru
+from climgru_lib.models import ResidualGP, ResidualGru
 from climgru_lib.recipes import Recipe, named, with_settings
 from climgru_lib.splits import Split, Stretch
 from climgru_lib.training import fit_series
@@ -83,12 +83,16 @@ def test_wrong_months_are_refused(fitted):
         fitted.forward_series(torch.zeros(1, 9, 10, 4, 6), 10)
 
 
-def test_before_training_it_predicts_what_the_prior_predicts(data, fitted):
-    prior = EnergyBalance((8, 12))
-    prior.fit(fit_series(data, RECIPE), data.lat)
+def test_before_training_it_predicts_the_gated_share_of_the_gaussian_process(data, fitted):
+    process = ResidualGP((8, 12), "energy_balance")
+    process.fit(fit_series(data, RECIPE), data.lat)
     for ssp in ("ssp126", "ssp585"):
         arguments = data.scenarios[ssp].inputs, data.calendar_month, data.lat
-        assert torch.equal(fitted.predict(*arguments), prior.predict(*arguments))
+        prior, both = process.prior.predict(*arguments)[:, 0], process.predict(*arguments)[:, 0]
+        gate = fitted.novelty_gate(data.scenarios[ssp].inputs, data.lat)[:, None, None]
+        expected = prior + 0.7 * gate * (both - prior)
+        torch.testing.assert_close(fitted.predict(*arguments)[:, 0], expected, rtol=1e-5, atol=1e-6)
+        assert (both - prior).abs().max() > 5e-3
 
 
 def test_a_month_is_described_by_means_of_its_maps_and_by_standardised_features(data, fitted):
@@ -190,35 +194,38 @@ def test_the_weather_is_the_residual_of_one_member(data, fitted):
 
 def test_the_gate_is_one_on_known_forcing_and_closes_away_from_it(data, fitted):
     known = fitted.novelty_gate(data.scenarios["ssp126"].inputs, data.lat)
-    assert known[12:].min() > 0.95
+    assert known[12:].min() > 0.8  # January and December are half a year of warming from their year's mean
     hot = data.scenarios["ssp126"].inputs.clone()
     hot[:, 0] += 6
     assert fitted.novelty_gate(hot, data.lat).max() < 1e-3
-    middle = fitted.novelty_gate(data.scenarios["ssp585"].inputs, data.lat)[-1].item()
     features = [fitted.prior.features(data.scenarios[ssp].inputs, data.lat)[:, :3] for ssp in ("ssp126", "ssp370")]
     years = np.concatenate([part[12:stop].reshape(-1, 12, 3).mean(axis=1) for part, stop in zip(features, (156, 120))])
-    here = fitted.prior.features(data.scenarios["ssp585"].inputs, data.lat)[-1, :3]
-    nearest = min(sum(((here - year) / years.std(axis=0)) ** 2) for year in years)
-    assert middle == pytest.approx(np.exp(-nearest / 2), rel=1e-4)
-    assert middle < 0.5
+    here = fitted.prior.features(data.scenarios["ssp585"].inputs, data.lat)[:, None, :3]
+    nearest = (((here - years) / years.std(axis=0)) ** 2).sum(axis=2).min(axis=1)
+    gate = fitted.novelty_gate(data.scenarios["ssp585"].inputs, data.lat).numpy()
+    np.testing.assert_allclose(gate, np.exp(-nearest / 0.98), rtol=1e-4, atol=1e-6)  # 0.7 standard deviations wide
+    assert gate.min() < 0.01 and ((gate > 0.2) & (gate < 0.8)).any()
 
 
 @pytest.mark.parametrize("lead", [0, 1])
-def test_predictions_are_the_prior_plus_gated_patterns(data, lead):
+def test_predictions_are_the_prior_plus_gated_patterns_and_process(data, lead):
     model = with_a_head(fitted_on(data, replace(RECIPE, lead=lead)))
-    one = data.scenarios["ssp585"]
-    maps = model.predict(one.inputs, data.calendar_month, data.lat)
-    prior = model.prior.predict(one.inputs, data.calendar_month, data.lat)
+    one = data.scenarios["ssp126"]
+    maps = model.predict(one.inputs, data.calendar_month, data.lat)[:, 0]
+    prior = model.prior.predict(one.inputs, data.calendar_month, data.lat)[:, 0]
+    process = model.process.predict(one.inputs, data.calendar_month, data.lat)[:, 0] - prior
     gate = model.novelty_gate(one.inputs, data.lat)
     months = model.describe(one.inputs, data.lat)
     for month in (5, 60):
         coefficients = model(months[None, month - lead - 3 : month - lead + 1])[0] * model.weather[:, None]
-        correction = gate[month] * (coefficients[:, :, None, None] * model.eofs).sum(1)
-        assert correction.abs().max() > 1e-3
-        torch.testing.assert_close(maps[month, 0], prior[month, 0] + correction[0], rtol=1e-5, atol=1e-5)
+        patterns = (coefficients[0, :, None, None] * model.eofs[0]).sum(0)
+        assert patterns.abs().max() > 1e-3
+        expected = prior[month] + 0.7 * gate[month] * (patterns + process[month])
+        torch.testing.assert_close(maps[month], expected, rtol=1e-5, atol=1e-5)
     repeated = months[[0, 0, 0, 0]]
     first = (model(repeated[None])[0] * model.weather[:, None])[0, :, None, None] * model.eofs[0]
-    torch.testing.assert_close(maps[0, 0], prior[0, 0] + gate[0] * first.sum(0), rtol=1e-5, atol=1e-5)
+    expected = prior[0] + 0.7 * gate[0] * (first.sum(0) + process[0])
+    torch.testing.assert_close(maps[0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_precipitation_is_never_negative(data):

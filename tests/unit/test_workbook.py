@@ -2,7 +2,8 @@
 
 import pytest
 
-from climgru_lib.workbook import COLUMNS, HEADINGS, score_table
+from climgru_lib import runs
+from climgru_lib.workbook import COLUMNS, HEADINGS, Workbook, score_table
 
 KINDS = ("forced", "member", "variance")
 
@@ -33,3 +34,14 @@ def test_what_cannot_be_told_is_left_out():
     table = score_table({"ours": [result(limits=False, errors=False)]}).droplevel("slice")
     assert table.loc["limit: forced", "score"] == "n/a"
     assert list(score_table({"ours": [result()]}, limits=False).droplevel("slice").index) == ["ours"]
+
+
+def test_a_run_is_known_once_it_is_finished_with_the_same_seed(store, tmp_path):
+    book, other_seed = (Workbook("07", str(store), "quick", seed, str(tmp_path)) for seed in (0, 1))
+    recipe = book.recipe("climatology")
+    assert book.finished(recipe) is None
+    run_dir = book.train(recipe)
+    assert book.finished(recipe) == run_dir
+    assert other_seed.finished(recipe) is None
+    runs.write_json(run_dir / runs.RUN, runs.read_run(run_dir) | {"status": "unfinished"})
+    assert book.finished(recipe) is None
