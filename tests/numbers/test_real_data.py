@@ -1,5 +1,6 @@
-"""The tables of the README on real data, where the extract lies beside the checkout."""
+"""The tables on real data in the README and in notebook 08, where the extract lies beside the checkout."""
 
+import json
 import re
 import runpy
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from climgru_lib import data, emulate, recipes, series, splits, training
+from climgru_lib import calibration, data, emulate, metrics, recipes, series, splits, training
+from climgru_lib.stochastic import StochasticEmulator
 from climgru_lib.workbook import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,3 +54,36 @@ def test_the_readme_tells_what_the_recipes_score(name, extract, tmp_path):
 
 def test_the_readme_has_both_tables():
     assert {split: len(rows) for split, rows in tables().items()} == {"clean": 8, "unseen:ssp370": 4}
+
+
+NOTEBOOK = ROOT / "notebooks" / "08_calibrated_ensembles.ipynb"
+ENSEMBLE = ("CRPS over limit", "spread-skill", "fullest rank")
+
+
+def ensemble_rows() -> dict[tuple[str, str], list[str]]:
+    """Return the cells of the table of section 8.8 by split and recipe."""
+    text = "".join(line for cell in json.loads(NOTEBOOK.read_text())["cells"] for line in [*cell["source"], "\n"])
+    rows = re.findall(r"^\| `([\w:]+)`, `([\w-]+)` \|(.*)\|$", text, re.M)
+    return {(split, recipe): [cell.strip() for cell in cells.split("|")] for split, recipe, cells in rows}
+
+
+@pytest.mark.parametrize(("split", "recipe"), ensemble_rows())
+def test_notebook_08_tells_how_ensembles_of_real_data_are(split, recipe, extract, tmp_path):
+    prepared = series.prepare(extract, recipes.named(recipe).season, splits.named(split))
+    run = training.fit(recipes.named(recipe), prepared, tmp_path / "run", progress=False)
+    stochastic = StochasticEmulator(emulate.Emulator.open(run), prepared)
+    found = calibration.calibrate(stochastic, emulate.evaluate(run, prepared)[:1], 16, seed=0)[0]["rows"]
+    names = [f"score: {name}" for name in ("mean", "variance-matched", "one draw")]
+    names += [f"{var} {name}" for name in ENSEMBLE for var in ("tas", "pr")]
+    for name, cell in zip(names, ensemble_rows()[split, recipe], strict=True):
+        told = [float(number) for number in re.findall(r"[\d.]+", cell)]
+        exact = 1.5e-3 if name.startswith("score") else 0.015  # half of the last digit, and float32 sums
+        assert told == pytest.approx(found[name][: len(told)], abs=exact), name
+    if (split, recipe) == ("clean", "energy-balance"):
+        slopes = 100 * metrics.area_mean(stochastic.weather.slope, prepared.lat)
+        assert slopes == pytest.approx([-2.0, 5.8], abs=0.06)
+    assert found["pr fullest rank"][0] == found["pr lowest rank"][0]
+
+
+def test_notebook_08_has_the_table():
+    assert len(ensemble_rows()) == 3
