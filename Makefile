@@ -26,6 +26,7 @@ test-full: $(READY)  ## every notebook with three parameter sets, real data, ful
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full-seed1 -p seed=1
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full-window6 -p window=6
+	CLIMGRU_FULL=1 $(PYTEST) tests/numbers/test_real_data.py
 
 lint: $(READY)
 	$(BIN)ruff check .
