@@ -14,9 +14,11 @@ from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import data, series
 from ..batches import Batch, RunSampler
+from ..devices import pick_device
 from ..emulate import Emulator, score_slice
 from ..recipes import Recipe, named
 from ..series import EmulationData
@@ -30,7 +32,6 @@ SCENARIOS = ("ssp126", "ssp370", "ssp585")
 SPLIT = Split(
     "last decades", tuple(Stretch(ssp, -120) for ssp in SCENARIOS), tuple(Stretch(ssp, -108) for ssp in SCENARIOS)
 )
-CPU = torch.device("cpu")
 
 
 def small_recipe() -> Recipe:
@@ -46,7 +47,7 @@ def published_form(recipe: Recipe) -> Recipe:
     return replace(recipe, architecture={**recipe.architecture, "norm": "batch"})
 
 
-def plain_batches(prepared: EmulationData, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def plain_batches(prepared: EmulationData, recipe: Recipe, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield published batches without end: every pair once an epoch, in an order drawn anew, the rest left out."""
     rng = np.random.default_rng(seed)
     while True:
@@ -55,26 +56,31 @@ def plain_batches(prepared: EmulationData, recipe: Recipe, seed: int) -> Iterato
             yield plain_batch(prepared, recipe, chosen[start : start + BATCH])
 
 
-def our_batches(prepared: EmulationData, recipe: Recipe, seed: int) -> Iterator[Batch]:
+def our_batches(prepared: EmulationData, recipe: Recipe, seed: int, device: torch.device) -> Iterator[Batch]:
     """Yield the batches of training without end."""
-    sampler = RunSampler(prepared, recipe, seed, CPU)
+    sampler = RunSampler(prepared, recipe, seed, device)
     while True:
         yield from sampler
 
 
 def steps_of_as_many_pairs(prepared: EmulationData, recipe: Recipe, pairs: int) -> int:
     """Return the number of our batches that hold a number of pairs, by the mean of an epoch."""
-    sampler = RunSampler(prepared, recipe, 0, CPU)
+    sampler = RunSampler(prepared, recipe, 0, torch.device("cpu"))
     return round(pairs * len(sampler.plan(0)) / sampler.n_targets)
 
 
 def trained(prepared: EmulationData, recipe: Recipe, seed: int, steps: int, plain: bool) -> Emulator:
     """Train from the parameters of a seed, the learning rate falling to zero like a cosine, in one of the two forms."""
-    trainee = Trainee(recipe, prepared, CPU, seed=seed)
+    device = pick_device("auto")
+    trainee = Trainee(recipe, prepared, device, seed=seed)
     annealing = torch.optim.lr_scheduler.CosineAnnealingLR(trainee.optimizer, steps)
-    batches = plain_batches(prepared, recipe, seed) if plain else our_batches(prepared, recipe, seed)
-    for batch in islice(batches, steps):
-        trainee.step(lambda batch=batch: trainee.plain_loss(*batch) if plain else trainee.our_loss(batch))
+    if plain:
+        of_pairs = plain_batches(prepared, recipe, seed)
+        losses = (lambda b=b: trainee.plain_loss(*(part.to(device) for part in b)) for b in of_pairs)
+    else:
+        losses = (lambda b=b: trainee.our_loss(b) for b in our_batches(prepared, recipe, seed, device))
+    for compute_loss in islice(losses, steps):
+        trainee.step(compute_loss)
         annealing.step()
     return Emulator(trainee.module.model.eval(), recipe, prepared.normalizer, {})
 
