@@ -14,8 +14,9 @@ from climgru_lib.contract import InputError
 
 
 @pytest.fixture
-def small(dataset):
+def small(dataset, monkeypatch):
     """Return a tiny network's recipe and data of two members: 24 targets a scenario and member."""
+    monkeypatch.setattr(skill, "pick_device", lambda name: torch.device("cpu"))
     recipe = skill.small_recipe()
     sizes = {"width": 4, "hidden": 8, "head": 16, "dropout": 0.0}
     tiny = replace(recipe, architecture=recipe.architecture | sizes, run_length=1)
