@@ -2,6 +2,21 @@
 
 A run shares the encoding of its months between its windows and members. Runs are cut anew each epoch at a
 random offset; first and last runs may be short, and every target is seen once an epoch.
+
+The published code draws 32 (window, member) pairs at random for a batch. In evaluation both forms compute the same;
+in training ours differs from it in these respects, of which `bench.skill` measures the sum:
+
+- Normalisation. Batch norm there takes its statistics over the 12 months of each of the 32 windows, drawn from all
+  scenarios and periods; here over the months of the runs, each once, neighbours of one climate (those of a whole
+  run also where it is short). ``published-final`` therefore normalises with running statistics, through which no
+  gradient passes, see `models.normalisation.RunningNorm`.
+- Dropout. Masks are drawn for each window, and in the GRU for each step of it; there for each member anew, here the
+  members of a target share one forward pass and its masks.
+- Composition. A batch holds all members of the targets of a few runs; there its pairs are independent. So the
+  gradient and the losses over a whole batch (Dice, Hessian) come from one or a few scenarios and periods, and
+  overlapping windows. It has runs x run length x members pairs, not 32, which sets the steps of an epoch too; where
+  runs are short it has fewer, and each weighs more.
+- Order. There pairs are shuffled each epoch; here runs are, within which months stay together.
 """
 
 from __future__ import annotations

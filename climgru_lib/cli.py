@@ -165,8 +165,9 @@ def _course_commands(commands) -> None:
     course.add_argument(
         "-p", action="append", default=[], metavar="KEY=VALUE", dest="parameters", help="a notebook parameter"
     )
-    bench = _command(commands, "bench", _bench, "time our computations beside their plain form")
-    bench.add_argument("name", nargs="?", metavar="NAME", help="one bench (default all)")
+    bench = _command(commands, "bench", _bench, "put our computations beside their plain form: time, memory, skill")
+    bench.add_argument("name", nargs="?", metavar="NAME", help="one bench (default all but skill, which takes hours)")
+    bench.add_argument("--data", metavar="PATH", help="store of the bench skill (default embedded)")
 
 
 def _data_option(parser) -> None:
@@ -328,7 +329,7 @@ def _study(args) -> None:
 def _bench(args) -> None:
     from . import bench
 
-    bench.run(args.name)
+    bench.run(args.name, args.data)
 
 
 if __name__ == "__main__":

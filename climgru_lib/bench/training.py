@@ -36,10 +36,12 @@ class Trainee:
         Prepared, for the number of channels and the grid.
     device : torch.device
     precision : {"32", "bf16"}
+    seed : int
+        Of the parameters; dropout draws on from there.
     """
 
-    def __init__(self, recipe: Recipe, data: EmulationData, device: torch.device, precision: str = "32"):
-        torch.manual_seed(0)
+    def __init__(self, recipe: Recipe, data: EmulationData, device: torch.device, precision: str = "32", seed: int = 0):
+        torch.manual_seed(seed)
         model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
         self.module = Emulation(model, CompositeLoss(recipe.loss), recipe).to(device).train()
         self.optimizer = self.module.configure_optimizers()[0][0]
@@ -86,11 +88,13 @@ def plain_batch(data: EmulationData, recipe: Recipe, chosen: Sequence[tuple[str,
     return torch.stack(windows), torch.stack(targets)
 
 
-def random_targets(data: EmulationData, recipe: Recipe, count: int) -> list[tuple[str, int, int]]:
-    """Draw targets of training, (scenario, member, month), without replacement."""
+def shuffled_targets(
+    data: EmulationData, recipe: Recipe, rng: np.random.Generator, count: int | None = None
+) -> list[tuple[str, int, int]]:
+    """Draw targets of training, (scenario, member, month), without replacement; all of them by default."""
     masks = data.training_targets(recipe.window, recipe.lead)
     every = [(ssp, int(member), int(month)) for ssp, keep in masks.items() for member, month in np.argwhere(keep)]
-    return [every[i] for i in np.random.default_rng(0).choice(len(every), count, replace=False)]
+    return [every[i] for i in rng.permutation(len(every))[:count]]
 
 
 def our_batch(data: EmulationData, recipe: Recipe, members: int, device: torch.device) -> Batch:
@@ -121,7 +125,8 @@ def rows(
 
 
 def _steps(trainee, recipe, data, device, precision, run_lengths) -> Iterator[Row]:
-    windows, targets = (part.to(device) for part in plain_batch(data, recipe, random_targets(data, recipe, BATCH)))
+    chosen = shuffled_targets(data, recipe, np.random.default_rng(0), BATCH)
+    windows, targets = (part.to(device) for part in plain_batch(data, recipe, chosen))
     kinds = [(length, members) for length in run_lengths for members in MEMBERS if members <= len(data.members)]
     batches = {}
     for length, members in kinds:

@@ -138,11 +138,10 @@ class ConvGru(nn.Module):
 
         Notes
         -----
-        In evaluation mode it equals `forward` over the unfolded windows up to rounding, gradients included.
-        Training differs from the published way in three respects: batch norm takes its statistics over the months
-        of the batch, each once, not once per window that holds it; members of a month share one forward pass and
-        so its dropout masks, which are drawn per window and step as ever; and a batch holds runs of consecutive
-        targets, not windows drawn at random, so that its months are alike.
+        In evaluation mode it equals `forward` over the unfolded windows up to rounding, gradients included. In
+        training mode batch norm takes its statistics over the months of the batch, each once, not once per window
+        that holds it; dropout masks are drawn per window and step as ever. How training as a whole differs from the
+        published way is told in `batches`.
         """
         check_months(months, self.in_channels, self.grid)
         check_window(months, window)

@@ -58,7 +58,7 @@ def test_plain_and_our_step_have_the_same_loss(small):
 
 def test_random_targets_may_be_trained_on_and_differ(small):
     recipe, data = small
-    chosen = training.random_targets(data, recipe, 32)
+    chosen = training.shuffled_targets(data, recipe, np.random.default_rng(0), 32)
     assert len(set(chosen)) == 32
     assert all(12 <= month < (36 if ssp == "ssp370" else 156) for ssp, _, month in chosen)
 
