@@ -5,7 +5,8 @@ Every statistic is taken against each member of the truth in turn, and averaged.
 - of the three scores and of the CRPS: the noise limit of the slice (`noise`), with its standard error;
 - of the spread-skill ratio and the rank histogram: the mean over the draws, each of them in turn taken for the truth
   of the others, with the standard deviation over the draws. Where the members are like draws they get the same;
-- of the rest, which compare one draw with one member: the mean over pairs of members, with its standard deviation.
+- of the rest, which compare one draw with one member: the mean over pairs of members; from three members on with its
+  standard deviation.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def calibrate(
     ----------
     stochastic : StochasticEmulator
     scores : list of dict
-        From `emulate.evaluate`, which refuses slices that were trained on.
+        From `emulate.evaluate`.
     count : int
         Draws, at least 3: each is judged among the others.
     seed : int
@@ -49,12 +50,17 @@ def calibrate(
     Raises
     ------
     InputError
-        With fewer than three draws.
+        With fewer than three draws, or on a leaky slice, whose members the draws are made of.
     """
     if count < 3:
         raise InputError(f"calibration needs at least three draws, each to be judged among the others; got {count}")
     results = []
     for scored in scores:
+        if scored["leaky"]:
+            raise InputError(
+                f"{scored['ssp']} {'..'.join(scored['months'])} was trained on, and draws are made of it; "
+                f"calibrate a run of another split, such as clean"
+            )
         labels = stochastic.data.months.tolist()
         months = range(labels.index(scored["months"][0]), labels.index(scored["months"][1]) + 1)
         rows = _rows(stochastic, scored, months, count, seed)
@@ -130,7 +136,10 @@ def _likeness(draws: np.ndarray, members: np.ndarray, calendar_month: np.ndarray
     drawn, true = ([_described(field, calendar_month, lat) for field in fields] for fields in (draws, members))
     found = [_compared(*pair, lat) for pair in product(drawn, true)]
     limit = [_compared(*pair, lat) for pair in permutations(true, 2)]
-    return {name: _row([one[name] for one in found], [one[name] for one in limit]) for name in found[0]}
+    rows = {name: _row([one[name] for one in found], [one[name] for one in limit]) for name in found[0]}
+    if len(true) < 3:  # one pair tells no error
+        rows = {name: (value, bound, None) for name, (value, bound, _) in rows.items()}
+    return rows
 
 
 def _described(field: np.ndarray, calendar_month: np.ndarray, lat: np.ndarray) -> dict[str, np.ndarray]:

@@ -243,15 +243,14 @@ def _evaluate(args) -> None:
     dataset = data.open_dataset(args.data)
     loaded = emulator.load(dataset)
     stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
+    other = None if args.against is None else emulate.Emulator.open(args.against, args.device, args.precision)
     scores = emulate.evaluate(args.run_dir, loaded, split, emulator)
     tables = {emulator.recipe.name: scores}
-    if args.against is not None:
-        other = emulate.Emulator.open(args.against, args.device, args.precision)
-        tables[f"{other.recipe.name} ({args.against})"] = emulate.evaluate(
-            args.against, other.load(dataset), split, other
-        )
+    if other is not None:
+        others = emulate.evaluate(args.against, other.load(dataset), split, other)
+        tables[f"{other.recipe.name} ({args.against})"] = others
     print(score_table(tables).to_string(float_format=_three_decimals))
-    if args.against is not None:
+    if other is not None:
         found = versus.differences(args.run_dir, args.against, scores, loaded)
         print(f"less {args.against}:\n{found.to_string(float_format=_three_decimals)}")
     if stochastic is not None:

@@ -93,18 +93,20 @@ class Weather:
         Raises
         ------
         InputError
-            If no member has `BLOCK_MONTHS` unbroken training months.
+            If some calendar month opens no `BLOCK_MONTHS` unbroken training months of a member.
 
         Notes
         -----
-        The squared residuals of each calendar month are averaged, and the twelve maps smoothed round the year with
-        weights 1, 2, 1. ``slope`` is the regression of squared residuals, over that mean, on the warming, smoothed in
-        space: one cell alone does not tell it.
+        The residuals are those of the very months that the prediction was fitted to: a model that follows their
+        weather leaves too little of it. The squared residuals of each calendar month are averaged, and the twelve
+        maps smoothed round the year with weights 1, 2, 1. ``slope`` is the regression of squared residuals, over that
+        mean, on the warming, smoothed in space: one cell alone does not tell it.
         """
         records = [record for one in series for record in _records(one, lat)]
-        if max((len(record.tas) for record in records), default=0) < BLOCK_MONTHS:
+        if not all(_blocks(records, opening) for opening in range(1, 13)):
             raise InputError(
-                f"weather is drawn in blocks of {BLOCK_MONTHS} months, and no member has so many in training"
+                f"weather is drawn in blocks of {BLOCK_MONTHS} months that open with any month of the year; "
+                f"no member has {BLOCK_MONTHS + 11} unbroken months in training"
             )
         months = np.concatenate([record.calendar_month for record in records])
         tas = np.concatenate([record.tas for record in records])
@@ -163,7 +165,7 @@ class Weather:
         """
         out = np.empty(prediction.shape, dtype=np.float32)
         for start in range(-int(rng.integers(BLOCK_MONTHS)), len(out), BLOCK_MONTHS):
-            sources = self._blocks((calendar_month[0] - 1 + start) % 12 + 1)
+            sources = _blocks(self.records, (calendar_month[0] - 1 + start) % 12 + 1)
             residual, first = sources[rng.integers(len(sources))]
             rows = slice(max(start, 0), min(start + BLOCK_MONTHS, len(out)))
             out[rows] = residual[first + rows.start - start : first + rows.stop - start]
@@ -171,15 +173,6 @@ class Weather:
         out += prediction
         np.maximum(out[:, PR], 0, out=out[:, PR])
         return out
-
-    def _blocks(self, opening: int) -> list[tuple[np.ndarray, int]]:
-        """Return residuals and first row of every block that opens with a calendar month."""
-        return [
-            (record.residual, int(first))
-            for record in self.records
-            for first in np.flatnonzero(record.calendar_month == opening)
-            if first + BLOCK_MONTHS <= len(record.tas)
-        ]
 
     def share_of_means(self, months: int) -> np.ndarray:
         """Return the share of the variance of weather that is left in means over a number of months, shape (2,).
@@ -216,6 +209,8 @@ class Weather:
         shifts the mean of the slice. The Kaggle score asks for this standard deviation and does not ask when a month
         is warm or cold, so the cheapest way to have it is a wider seasonal cycle. It is a worse forecast of each month.
         """
+        prediction = prediction.copy()
+        np.maximum(prediction[:, PR], 0, out=prediction[:, PR])
         weather = np.square(self.std(prediction, calendar_month)).mean(axis=0, dtype=float)
         kept = 1 - self.share_of_means(len(prediction))
         return stretched(prediction, np.sqrt(prediction.var(axis=0, dtype=float) + weather * kept[:, None, None]))
@@ -227,6 +222,7 @@ def stretched(fields: np.ndarray, std: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     fields : array, shape (time, 2, lat, lon), K and mm/day
+        Precipitation at least 0.
     std : array, shape (2, lat, lon)
         Wanted. A cell that is constant in time stays so.
 
@@ -258,6 +254,16 @@ def _above_zero(shape: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndar
         low, high = np.where(wider, middle, low), np.where(wider, high, middle)
     out = np.maximum(shape + high, 0)
     return out * (mean / out.mean(axis=0))
+
+
+def _blocks(records: list[_Record], opening: int) -> list[tuple[np.ndarray, int]]:
+    """Return residuals and first row of every block that opens with a calendar month."""
+    return [
+        (record.residual, int(first))
+        for record in records
+        for first in np.flatnonzero(record.calendar_month == opening)
+        if first + BLOCK_MONTHS <= len(record.tas)
+    ]
 
 
 def _records(one: Series, lat: np.ndarray) -> list[_Record]:

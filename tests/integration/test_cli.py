@@ -241,6 +241,24 @@ def test_a_submission_with_the_variance_of_a_member(tmp_path):
     assert first == f"t000_tas_-88.59_1.88,{float(matched['tas'][0, 0, 0]):.8g}"
 
 
+def test_two_runs_are_compared(baseline, store, tmp_path, capsys):
+    other = tmp_path / "other"
+    assert main(["train", str(other), "--recipe", "climatology", "--data", str(store)]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(other), "--data", str(store), "--against", str(baseline)]) == 0
+    table, differences = capsys.readouterr().out.split(f"less {baseline}:\n")
+    ours, theirs = (
+        float(next(line for line in table.splitlines() if name in line).split()[-1])
+        for name in ("climatology  ", f"pattern-scaling ({baseline})")
+    )
+    row = [line for line in differences.splitlines() if line.strip().startswith("score")][
+        -1
+    ].split()  # the longer slice
+    assert float(row[1]) == pytest.approx(ours - theirs, abs=2e-3)  # three decimals each
+    assert float(row[3]) < float(row[1]) < float(row[4])
+    assert "no run" in refused(capsys, "evaluate", other, "--data", store, "--against", tmp_path / "none")
+
+
 def test_an_interrupted_training_is_resumed(store, tmp_path):
     run_dir = tmp_path / "run"
     command = [

@@ -182,6 +182,14 @@ def test_one_member_has_scores_and_no_limits(dataset, tmp_path):
         calibration.calibrate(stochastic, scores, 2)
 
 
+def test_a_leaky_slice_is_not_calibrated(dataset, tmp_path):
+    prepared = series.prepare(dataset, "published", splits.PUBLISHED)
+    run_dir = training.fit(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
+    scores = emulate.evaluate(run_dir, prepared)
+    with pytest.raises(InputError, match=r"ssp370 2019-01\.\.2027-12 was trained on, and draws are made of it"):
+        calibration.calibrate(StochasticEmulator(emulate.Emulator.open(run_dir), prepared), scores, 3)
+
+
 def test_unequal_members_are_taken_as_they_are(dataset, tmp_path):
     """The published split withholds the end of ssp370 from the first member alone."""
     prepared = series.prepare(dataset, "published", splits.PUBLISHED)

@@ -141,8 +141,21 @@ def test_only_training_months_are_used(poison):
 def test_too_few_unbroken_months_are_refused():
     one = series(np.random.default_rng(6))
     one.trained[:, BLOCK_MONTHS - 1 :: BLOCK_MONTHS] = False
-    with pytest.raises(InputError, match="blocks of 60 months, and no member has so many"):
+    with pytest.raises(InputError, match=r"blocks of 60 months .* no member has 71 unbroken months"):
         Weather.fit([one], LAT)
+
+
+@pytest.mark.parametrize(("months", "fits"), [(70, False), (71, True)])
+def test_a_block_is_needed_for_every_opening_month(months, fits):
+    one = series(np.random.default_rng(6))
+    one.trained[:, months:] = False
+    if not fits:
+        with pytest.raises(InputError, match="open with any month of the year"):
+            Weather.fit([one], LAT)
+    else:
+        weather = Weather.fit([one], LAT)
+        draw = weather.draw(predicted(), weather.std(predicted(), CALENDAR), CALENDAR, np.random.default_rng(0))
+        assert np.isfinite(draw).all()
 
 
 def test_the_share_of_means_of_weather_that_is_white_and_that_never_changes():
@@ -165,6 +178,17 @@ def test_the_matched_form_has_the_variance_of_a_member():
     wanted = np.sqrt(members.var(axis=1, dtype=float).mean(axis=0))
     np.testing.assert_allclose(matched.std(axis=0), wanted, rtol=0.1)  # 8 % per cell and month of the fit
     np.testing.assert_allclose(matched.std(axis=0).mean(axis=(1, 2)), wanted.mean(axis=(1, 2)), rtol=0.01)
+
+
+def test_negative_rain_of_a_prediction_is_cut_before_it_is_matched():
+    weather, part = Weather.fit([series(np.random.default_rng(8), 8)], LAT), slice(T - 120, T)
+    mean = predicted()[part]
+    below = mean.copy()
+    below[::2, 1, 0, 0], mean[::2, 1, 0, 0] = -7.0, 0.0
+    below[:, 1, 1, 1], mean[:, 1, 1, 1] = -0.5, 0.0
+    matched = weather.matched(below, CALENDAR[part])
+    assert matched[:, 1].min() == 0
+    np.testing.assert_array_equal(matched, weather.matched(mean, CALENDAR[part]))
 
 
 def test_stretching_by_hand():
