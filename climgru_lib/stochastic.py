@@ -89,7 +89,17 @@ class StochasticEmulator:
         Returns
         -------
         array of float32, shape (month, 2, lat, lon), K and mm/day
+
+        Raises
+        ------
+        InputError
+            If the run does not predict the slice.
         """
+        if not self.emulator.first <= months.start < months.stop <= len(self.data.months):
+            raise InputError(
+                f"months {months.start} to {months.stop - 1} are no slice of those that the run predicts, "
+                f"{self.emulator.first} to {len(self.data.months) - 1}"
+            )
         at = slice(months.start - self.emulator.first, months.stop - self.emulator.first)
         return self.weather.matched(self.mean(ssp)[at], self.calendar_month[at])
 

@@ -98,6 +98,8 @@ def test_the_matched_form_as_a_file(stochastic):
     assert (dataset["tas"].std("time") > mean[:, 0].std(axis=0)).all()
     with pytest.raises(InputError, match="the slice has 360 months, the run predicts 144"):
         stochastic.predict_matched("ssp370", 360)
+    with pytest.raises(InputError, match="months 0 to 119 are no slice of those that the run predicts, 12 to 155"):
+        stochastic.variance_matched("ssp370", range(120))
 
 
 @pytest.fixture
