@@ -92,7 +92,7 @@ class RunSampler:
         self.keep = data.training_targets(recipe.window, recipe.lead)
         self.ranges = {ssp: _range(keep) for ssp, keep in self.keep.items()}
         self.length = min(recipe.run_length, *(stop - start for start, stop in self.ranges.values()))
-        self.inputs = {ssp: data.scenarios[ssp].inputs.to(device) for ssp in self.keep}
+        self.inputs = {ssp: recipe.visible(data.scenarios[ssp].inputs).to(device) for ssp in self.keep}
         self.targets = {ssp: data.scenarios[ssp].targets.to(device) for ssp in self.keep}
         self.mask = {ssp: torch.from_numpy(keep) for ssp, keep in self.keep.items()}
 
@@ -114,6 +114,10 @@ class RunSampler:
         order = rng.permutation(len(runs))
         size = self.recipe.runs
         return [[runs[i] for i in order[at : at + size]] for at in range(0, len(runs), size)]
+
+    def n_batches(self, epochs: int) -> int:
+        """Return the number of batches of the first epochs."""
+        return sum(len(self.plan(epoch)) for epoch in range(epochs))
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; the epoch counts from the first of them, so that a mere `iter` changes nothing."""

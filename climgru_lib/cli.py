@@ -151,11 +151,12 @@ def _checkpoint_commands(commands) -> None:
 
 def _course_commands(commands) -> None:
     study = _command(commands, "study", _study, "run many trainings, resumable, into one table")
-    study.add_argument(
-        "name", metavar="NAME", help="folds: baselines and compact on five folds, clean, and each scenario unseen"
-    )
+    study.add_argument("name", metavar="NAME", help="folds, calm-start, season, dice or first-final")
     _data_option(study)
     study.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of trainings, seeds")
+    study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
+    study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
+    study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
     course = _command(commands, "course", _course, "execute the notebooks in order")
     course.add_argument("--data", default="embedded", metavar="PATH", help="store of the notebooks (default embedded)")
@@ -320,9 +321,10 @@ def _course(args) -> None:
 
 
 def _study(args) -> None:
-    from . import study
+    from . import studies
 
-    print(study.run(args.name, args.data, args.profile).to_string(float_format=_three_decimals))
+    table = studies.run(args.name, args.data, args.profile, args.out, seeds=args.seeds, device=args.device)
+    print(table.to_string(float_format=_three_decimals))
 
 
 def _bench(args) -> None:

@@ -103,7 +103,7 @@ class Emulator:
         if self.recipe.is_fitted:
             maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
         else:
-            maps = self._network(scenario.inputs, months)
+            maps = self._network(self.recipe.visible(scenario.inputs), months)
         return denormalise(maps, self.normalizer)
 
     def _network(self, inputs: Tensor, months: range) -> Tensor:

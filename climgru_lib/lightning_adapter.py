@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,17 @@ from .recipes import Recipe
 
 CHECKPOINT_SECONDS = 600
 SECONDS_PER_LINE = 60  # of progress where there is no terminal
+#: Called after each batch with the number of batches done and the network, in evaluation mode; must not change it.
+Watch = Callable[[int, nn.Module], None]
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Emulation(lightning.LightningModule):
-    """A network, its loss and its optimiser."""
+    """A network, its loss and its optimiser; ``annealing_batches`` are those of the recipe's ``cosine_epochs``."""
 
-    def __init__(self, model: nn.Module, loss: CompositeLoss, recipe: Recipe):
+    def __init__(self, model: nn.Module, loss: CompositeLoss, recipe: Recipe, annealing_batches: int = 0):
         super().__init__()
-        self.model, self.loss, self.recipe = model, loss, recipe
+        self.model, self.loss, self.recipe, self.annealing_batches = model, loss, recipe, annealing_batches
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """Compare one forward pass with the targets of all members."""
@@ -42,7 +44,7 @@ class Emulation(lightning.LightningModule):
         return {"loss": total, **{name: term.detach() for name, term in terms.items()}}
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
-        """Return AdamW and its schedules: a rise batch by batch, times cosine annealing stepped per epoch."""
+        """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
         recipe = self.recipe
         optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -55,10 +57,9 @@ class Emulation(lightning.LightningModule):
             rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (recipe.warmup + 1), total_iters=recipe.warmup)
             schedules.append({"scheduler": rise, "interval": "step"})
         if recipe.cosine_epochs:
-            annealing = torch.optim.lr_scheduler.CosineAnnealingLR(
-                optimizer, recipe.cosine_epochs, recipe.min_learning_rate
-            )
-            schedules.append({"scheduler": annealing, "interval": "epoch"})
+            length = self.annealing_batches if recipe.cosine_by_batch else recipe.cosine_epochs
+            annealing = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, length, recipe.min_learning_rate)
+            schedules.append({"scheduler": annealing, "interval": "step" if recipe.cosine_by_batch else "epoch"})
         return [optimizer], schedules
 
 
@@ -73,8 +74,8 @@ class AtomicCheckpoint(TorchCheckpointIO):
 class TrainingLog(lightning.Callback):
     """Curves, progress, checkpoints by time and on signals, and the state that makes a resume exact."""
 
-    def __init__(self, run_dir: Path, sampler: RunSampler, epochs: int, progress: bool):
-        self.run_dir, self.sampler, self.epochs = run_dir, sampler, epochs
+    def __init__(self, run_dir: Path, sampler: RunSampler, epochs: int, progress: bool, watch: Watch | None = None):
+        self.run_dir, self.sampler, self.epochs, self.watch = run_dir, sampler, epochs, watch
         self.progress = _Progress(epochs, progress)
         self.sums: dict[str, float] = {}
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
@@ -124,6 +125,10 @@ class TrainingLog(lightning.Callback):
         if self.n_batches is None:
             self.n_batches = len(self.sampler.plan(trainer.current_epoch))
         self.progress.show(trainer.current_epoch + self.batches / self.n_batches, outputs["loss"])
+        if self.watch:
+            module.model.eval()
+            self.watch(trainer.global_step, module.model)
+            module.model.train()
         due = self.stop_signal or time.monotonic() - self.saved > CHECKPOINT_SECONDS
         if due and self.batches < self.n_batches:
             trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
@@ -139,24 +144,8 @@ class TrainingLog(lightning.Callback):
         row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
         row |= {"learning_rate": f"{self.learning_rate:.6g}"}
         row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
-        append_row(self.run_dir / runs.CURVES, row)
+        runs.append_row(self.run_dir / runs.CURVES, row, "epoch")
         self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()
-
-
-def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a CSV file of curves; a row of the same or a later epoch, left by a broken run, is dropped."""
-    rows = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < row["epoch"]]
-
-    def write(temporary: Path) -> None:
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows([*rows, row])
-
-    runs.write_atomically(path, write)
 
 
 class _Progress:

@@ -21,14 +21,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from . import encoding
-from .contract import InputError
+from .contract import FORCINGS, InputError
 from .losses import MSE, PUBLISHED, CompositeLoss
 from .models import Climatology, Cnn3d, ConvGru, EnergyBalance, PatternScaling, Regression, ResidualGP, ResidualGru
 
@@ -68,13 +69,18 @@ class Recipe:
     learning_rate, weight_decay : float
         Of AdamW; with weight decay 0 this is Adam.
     cosine_epochs : int
-        Epochs after which cosine annealing, stepped per epoch, would reach ``min_learning_rate``; 0 keeps
-        the learning rate constant.
+        Epochs after which cosine annealing would reach ``min_learning_rate``; 0 keeps the learning rate constant.
+    cosine_by_batch : bool
+        Step the annealing each batch; published: each epoch.
     min_learning_rate : float
     warmup : int, batches
         Over which the learning rate rises from zero.
     gradient_clip : float
         Largest norm of the gradient; 0 sets no limit.
+    ignore : list of str
+        Forcings that the network does not get: their channels are zero, the mean of training.
+    start_at_mean : bool
+        Start the network's last layer at the mean map of the training months; published: at random.
     runs, run_length : int
         A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
     """
@@ -85,6 +91,7 @@ class Recipe:
     season: str = "published"
     window: int = 12
     lead: int = 1
+    ignore: list[str] = field(default_factory=list)
     loss: dict[str, float] = field(default_factory=lambda: dict(PUBLISHED))
     dice_per_sample: bool = False
     area_weighted: bool = False
@@ -92,9 +99,11 @@ class Recipe:
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     cosine_epochs: int = 100
+    cosine_by_batch: bool = False
     min_learning_rate: float = 1e-6
     warmup: int = 0
     gradient_clip: float = 0.0
+    start_at_mean: bool = False
     runs: int = 1
     run_length: int = 11
 
@@ -122,8 +131,25 @@ class Recipe:
         }.items():
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        self._check_ignored()
+        if self.start_at_mean and not hasattr(MODELS[self.model], "start_at"):
+            raise InputError(f"{self.model} has no last layer of maps that could start_at_mean")
         if self.is_network and self.is_fitted:
             self._require_loss_of_coefficients()
+
+    def _check_ignored(self) -> None:
+        """Refuse to ignore what is no forcing, or with a model that is fitted."""
+        for name in self.ignore:
+            if name not in FORCINGS:
+                raise InputError(f"ignore takes forcings ({', '.join(FORCINGS)}), got '{name}'")
+        if self.ignore and self.is_fitted:
+            raise InputError(f"{self.model} is fitted to all forcings; only a plain network can ignore some")
+
+    def visible(self, inputs: Tensor) -> Tensor:
+        """Return inputs (time, channel, lat, lon), z-scored, as the network gets them: without ignored forcings."""
+        if not self.ignore:
+            return inputs
+        return inputs.index_fill(1, torch.tensor([FORCINGS.index(name) for name in self.ignore]), 0.0)
 
     def _require_loss_of_coefficients(self) -> None:
         """Refuse losses that look at maps."""
@@ -173,10 +199,17 @@ def _architecture(model: str) -> list[str]:
     return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead")]
 
 
-#: A few runs a batch, of different scenarios and periods: batch norm takes its statistics over the batch, and in one of
-#: neighbouring months it would hide from the network the level of CO2, which is the same all over a map.
-_COMPACT = {"learning_rate": 3e-3, "epochs": 12, "cosine_epochs": 12, "runs": 4, "run_length": 12}
-#: The published composite without its stencil terms, which would take most of a step's time at this size.
+#: What both compact networks share: the published loss less its stencil terms, which would take most of a step's time
+#: at this size, and a schedule that falls to zero within the training.
+_COMPACT = {
+    "learning_rate": 3e-3,
+    "epochs": 5,
+    "cosine_epochs": 5,
+    "cosine_by_batch": True,
+    "min_learning_rate": 0.0,
+    "warmup": 15,
+    "start_at_mean": True,
+}
 _COMPACT_LOSS = {"tas_l1": 1.0, "pr_dice": 0.5, "pr_mse": 0.5}
 _REGRESSED = ["CO2", "CH4", "SO2", "BC"]
 RECIPES = {
@@ -205,15 +238,26 @@ RECIPES = {
         Recipe(
             "compact-first",
             "cnn3d",
-            {"widths": [4, 8, 16, 16]},
+            {"widths": [16, 32, 32], "dropout": 0.0, "norm": "running", "coarsen": 4, "local": True},
             loss=dict(MSE),
-            **_COMPACT | {"epochs": 4, "cosine_epochs": 4},
+            **_COMPACT,
         ),
         Recipe(
             "compact-final",
             "conv_gru",
-            {"width": 4, "hidden": 32, "layers": 2, "head": 64, "dropout": 0.0},
+            {
+                "width": 8,
+                "hidden": 96,
+                "layers": 2,
+                "head": 192,
+                "dropout": 0.0,
+                "norm": "running",
+                "strides": [2, 1, 2, 1],
+                "scaled": True,
+            },
             loss=_COMPACT_LOSS,
+            runs=2,
+            run_length=24,
             **_COMPACT,
         ),
         Recipe(
@@ -234,6 +278,32 @@ RECIPES = {
         ),
     )
 }
+
+
+def _rebuilt(**architecture: Any) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: replace(recipe, architecture={**recipe.architecture, **architecture})
+
+
+def _reset(**settings: Any) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: replace(recipe, **settings)
+
+
+#: The parts of the calm start of `compact-final`, each with what takes it back to the published form.
+CALM_PARTS: dict[str, Callable[[Recipe], Recipe]] = {
+    "scaled features": _rebuilt(scaled=False),
+    "running normalisation": _rebuilt(norm="batch"),
+    "start at the mean": _reset(start_at_mean=False),
+    "warm-up": _reset(warmup=0),
+    "annealing to zero": _reset(cosine_by_batch=False, cosine_epochs=100, min_learning_rate=1e-6),
+    "two long runs a batch": _reset(runs=1, run_length=11),
+}
+
+
+def published_start(recipe: Recipe) -> Recipe:
+    """Return a recipe of the Conv-GRU without any part of the calm start."""
+    for without in CALM_PARTS.values():
+        recipe = without(recipe)
+    return recipe
 
 
 def named(name: str) -> Recipe:

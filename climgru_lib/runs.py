@@ -7,6 +7,7 @@ moved there, so that a reader never sees half of one.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -71,6 +72,22 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, indented."""
     write_atomically(path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n"))
+
+
+def append_row(path: Path, row: dict[str, Any], key: str) -> None:
+    """Append a row to a CSV file of curves; rows of the same or a later ``key``, left by a broken run, are dropped."""
+    rows = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = [old for old in csv.DictReader(file) if int(old[key]) < row[key]]
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer.writeheader()
+            writer.writerows([*rows, row])
+
+    write_atomically(path, write)
 
 
 def read_run(run_dir: str | Path) -> dict[str, Any]:

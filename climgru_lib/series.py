@@ -113,6 +113,15 @@ class EmulationData:
         masks = {ssp: self.split.training_targets(ssp, *sizes) for ssp in self.training_months(self.split)}
         return {ssp: keep for ssp, keep in masks.items() if keep.any()}
 
+    def mean_target(self, window: int, lead: int) -> Tensor:
+        """Return the mean map of the training targets, shape (2, lat, lon), in the units of the tensors."""
+        masks = self.training_targets(window, lead)
+        total = sum(
+            torch.einsum("mt,mtcyx->cyx", torch.from_numpy(keep).float(), self.scenarios[ssp].targets)
+            for ssp, keep in masks.items()
+        )
+        return total / sum(int(keep.sum()) for keep in masks.values())
+
     def require_scored(self, ssp: str, months: range) -> None:
         """Raise `DataError` if a target to be scored is withheld in the data set."""
         keep = np.zeros((len(self.members), len(self.months)), dtype=bool)

@@ -45,7 +45,7 @@ class Stretch:
 class Split:
     """Withheld months by scenario and member, and the slices that are scored.
 
-    `published`, `clean`, ``unseen:<ssp>`` and the folds of `folds` are presets of `named`.
+    `published`, `clean`, `decades`, ``unseen:<ssp>`` and the folds of `folds` are presets of `named`.
     """
 
     name: str
@@ -126,6 +126,14 @@ PUBLISHED = Split("published", (_last("ssp370", 120, members=(0,)),), (_last("ss
 CLEAN = Split("clean", (_last("ssp370", 120),), (_last("ssp370", 108), _last("ssp370", 120)))
 
 
+#: For studies of settings that shall not look at the slice of `CLEAN`.
+DECADES = Split(
+    "decades",
+    tuple(_last(ssp, 120) for ssp in ("ssp126", "ssp370", "ssp585")),
+    (_last("ssp126", 108), _last("ssp585", 108)),
+)
+
+
 def unseen(ssp: str) -> Split:
     """Withhold a whole scenario and score its last 360 and 108 months."""
     return Split(f"unseen:{ssp}", (Stretch(ssp),), (_last(ssp, 360), _last(ssp, 108)))
@@ -153,14 +161,14 @@ def named(name: str) -> Split:
     Parameters
     ----------
     name : str
-        ``published``, ``clean``, ``unseen:<ssp>`` or the name of a fold.
+        ``published``, ``clean``, ``decades``, ``unseen:<ssp>`` or the name of a fold.
 
     Raises
     ------
     InputError
         If there is no such split.
     """
-    presets = {split.name: split for split in (PUBLISHED, CLEAN, *folds())}
+    presets = {split.name: split for split in (PUBLISHED, CLEAN, DECADES, *folds())}
     if name.startswith("unseen:") and name != "unseen:":
         return unseen(name.removeprefix("unseen:"))
     if name not in presets:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def fit(
     precision: str = "32",
     resume: bool = False,
     progress: bool = True,
+    watch: Callable[[int, nn.Module], None] | None = None,
 ) -> Path:
     """Train a recipe and leave a finished run directory.
 
@@ -57,6 +59,8 @@ def fit(
     resume : bool
     progress : bool
         Show a progress bar.
+    watch : callable, optional
+        Called after each batch with the number of batches done and the network in evaluation mode, see `progress`.
 
     Returns
     -------
@@ -90,9 +94,11 @@ def fit(
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
         model.fit(fit_series(data, recipe), data.lat)
+    if recipe.start_at_mean:
+        model.start_at(data.mean_target(recipe.window, recipe.lead))
     if recipe.is_network:
         wanted = model.reduce(data) if recipe.is_fitted else data
-        _train(model, recipe, wanted, run_dir, seed, where, precision, progress)
+        _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)
     runs.save_weights(run_dir, model)
     known = facts(recipe, data, model)
     if known["parameters"] > KEEP_CHECKPOINT_BELOW:
@@ -155,7 +161,7 @@ def _take_over(model: nn.Module, checkpoint: Path) -> None:
     model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
-def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> None:
+def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
     """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
     import lightning
     from lightning.fabric.utilities.warnings import PossibleUserWarning
@@ -170,8 +176,8 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress) -> N
         area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
     )
     sampler = RunSampler(data, recipe, seed, device)
-    module = Emulation(model, loss, recipe)
-    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress)
+    module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
+    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)
     trainer = lightning.Trainer(
         max_epochs=recipe.epochs,
         accelerator="gpu" if device.type == "cuda" else "cpu",

@@ -14,20 +14,15 @@ from . import emulate, recipes, runs, splits, training
 from .contract import InputError
 from .data import open_dataset, output_dir
 from .metrics import METRICS
+from .progress import ScoreCurve
 from .recipes import Recipe
 from .series import EmulationData, prepare
 
 DEFAULTS = {"data_path": "embedded", "profile": "quick", "seed": 0}
-#: What the quick profile changes: shorter, and for the costly 3D-CNN thinner.
+#: What the quick profile changes.
 QUICK = {
-    "compact-final": {"epochs": 1, "cosine_epochs": 1},
-    "compact-first": {
-        "epochs": 1,
-        "cosine_epochs": 1,
-        "architecture": {"widths": [2, 4, 4], "dropout": 0.0},
-        "runs": 8,  # of one target each: nothing is shared between windows, and batch norm sees varied months
-        "run_length": 1,
-    },
+    "compact-final": {"epochs": 3, "cosine_epochs": 3},
+    "compact-first": {"epochs": 1, "cosine_epochs": 1},
 }
 
 #: Scores of the published entry on its (leaky) slice, 2091-02..2100-01 of ssp370, member 0.
@@ -95,11 +90,18 @@ class Workbook:
         shorter = QUICK.get(name, {}) if self.profile == "quick" else {}
         return replace(recipes.named(name), **{**shorter, **changes})
 
-    def train(self, recipe: Recipe, split: str = "clean", seed: int | None = None) -> Path:
-        """Train a recipe, or continue or reuse its run; return the run directory."""
+    def train(
+        self, recipe: Recipe, split: str = "clean", seed: int | None = None, points: int = 0, device: str = "auto"
+    ) -> Path:
+        """Train a recipe, or continue or reuse its run; return the run directory.
+
+        With ``points``, a network is scored so many times on the way, see `progress.ScoreCurve`.
+        """
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
-        return training.fit(recipe, data, self._run_dir(recipe, data, seed), seed=seed, resume=True)
+        run_dir = self._run_dir(recipe, data, seed)
+        watch = ScoreCurve(recipe, data, run_dir, points) if points and recipe.is_network else None
+        return training.fit(recipe, data, run_dir, seed=seed, device=device, resume=True, watch=watch)
 
     def finished(self, recipe: Recipe, split: str = "clean") -> Path | None:
         """Return the run directory of a recipe that has been trained with this notebook's seed, else None."""

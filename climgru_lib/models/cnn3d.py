@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..contract import InputError
+from .conv_gru import START_SHARE
 from .inputs import check_months, check_window
 from .normalisation import norm_layer
 
@@ -33,6 +35,26 @@ class ResidualBlock(nn.Module):
         return F.relu(self.bn2(self.conv2(inner)) + self.skip(volume), inplace=True)
 
 
+class LocalConv1x1(nn.Module):
+    """A 1 x 1 convolution with weights and bias of its own in each cell, shared by all months."""
+
+    def __init__(self, in_channels: int, out_channels: int, grid: tuple[int, int]):
+        super().__init__()
+        reach = in_channels**-0.5
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *grid).uniform_(-reach, reach))
+        self.bias = nn.Parameter(torch.zeros(out_channels, *grid))
+
+    @torch.no_grad()
+    def start_at(self, maps: Tensor) -> None:
+        """Take maps (channel, lat, lon) as bias and shrink the weights."""
+        self.weight.mul_(START_SHARE)
+        self.bias.copy_(maps)
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """Transform `volume`, shape (batch, channel, time, lat, lon)."""
+        return torch.einsum("bctyx,ocyx->botyx", volume, self.weight) + self.bias[:, None]
+
+
 class Cnn3d(nn.Module):
     """Residual 3D-CNN: stem, residual blocks, channel dropout and head, 3 x 3 x 3 with zero padding.
 
@@ -48,6 +70,14 @@ class Cnn3d(nn.Module):
         Of whole channels, before the head.
     norm : {"batch", "running"}
         In training; "batch" is published, see `normalisation.RunningNorm`.
+    grid : (int, int), optional
+        Latitudes and longitudes; only a network with ``local`` needs it and is bound to it.
+    coarsen : int
+        Convolve means over boxes of so many latitudes and longitudes; the last layer sees them on the full grid again.
+        Published: 1.
+    local : bool
+        Let the last layer have weights and bias of its own in each cell. Published: one 1 x 1 x 1 convolution, which
+        does not know where it is.
     n_targets : int
         Output channels, in order tas, pr.
 
@@ -64,10 +94,14 @@ class Cnn3d(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512, 512),
         dropout: float = 0.2,
         norm: str = "batch",
+        grid: tuple[int, int] = (48, 72),
+        coarsen: int = 1,
+        local: bool = False,
         n_targets: int = 2,
     ):
         super().__init__()
-        self.in_channels, norm_of = in_channels, norm_layer(norm, 3)
+        self.in_channels, self.grid, norm_of = in_channels, tuple(grid) if local else None, norm_layer(norm, 3)
+        self.coarsen = coarsen
         self.stem = nn.Sequential(
             nn.Conv3d(in_channels, widths[0], 3, padding=1), norm_of(widths[0]), nn.ReLU(inplace=True)
         )
@@ -78,7 +112,24 @@ class Cnn3d(nn.Module):
             norm_of(widths[-1] // 2),
             nn.ReLU(inplace=True),
         )
-        self.output = nn.Conv3d(widths[-1] // 2, n_targets, 1)
+        inner = widths[-1] // 2
+        self.output = LocalConv1x1(inner, n_targets, grid) if local else nn.Conv3d(inner, n_targets, 1)
+
+    def start_at(self, maps: Tensor) -> None:
+        """Start training near given maps: they become the bias of the last layer, whose weights shrink.
+
+        Parameters
+        ----------
+        maps : Tensor, shape (target, lat, lon), z-scored
+
+        Raises
+        ------
+        InputError
+            If the last layer has one bias for all cells.
+        """
+        if self.grid is None:
+            raise InputError("start_at_mean needs a 3D-CNN with architecture.local=true")
+        self.output.start_at(maps)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map each window to the fields of its target month.
@@ -97,14 +148,16 @@ class Cnn3d(nn.Module):
         InputError
             If the number of channels is not the network's.
         """
-        check_months(windows, self.in_channels)
+        check_months(windows, self.in_channels, self.grid)
         left = 2 * len(self.blocks) + 2
         volume = _recent(windows.transpose(1, 2), left)
+        volume = F.avg_pool3d(volume, (1, self.coarsen, self.coarsen), ceil_mode=True, count_include_pad=False)
         volume = self.stem(volume.contiguous(memory_format=torch.channels_last_3d))  # several times faster on CPUs
         for done, block in enumerate(self.blocks):
             volume = block(_recent(volume, left - 1 - 2 * done))
-        volume = self.head(_recent(self.dropout(volume), 1))
-        return self.output(volume[:, :, -1:]).squeeze(2)
+        volume = self.head(_recent(self.dropout(volume), 1))[:, :, -1:]
+        volume = F.interpolate(volume, scale_factor=(1, self.coarsen, self.coarsen))
+        return self.output(volume[..., : windows.shape[-2], : windows.shape[-1]]).squeeze(2)
 
     def forward_series(self, months: Tensor, window: int) -> Tensor:
         """Map every window of a series, each by itself.

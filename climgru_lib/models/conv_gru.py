@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..contract import InputError
-from .encoders import SqueezeExcite, spatial_encoder
+from .encoders import STRIDES, SqueezeExcite, encoded_grid, spatial_encoder
 from .gru_windows import last_outputs, project
 from .inputs import check_months, check_window
 
 _PARTS = ("spatial_encoder", "se", "temporal_model", "ln", "output_proj")
+START_SHARE = 0.1  # of the last layer's random weights, where training starts at given maps
 _CHUNK = 64  # months encoded at a time where nothing couples them: keeps the maps in little memory
 
 
@@ -43,13 +45,18 @@ class ConvGru(nn.Module):
         Of the longitudes; "zeros" is published.
     norm : {"batch", "running"}
         Of the encoder in training; "batch" is published, see `normalisation.RunningNorm`.
+    strides : sequence of four int
+        Of the encoder's convolutions.
+    scaled : bool
+        Multiply the flattened features by sqrt(hidden / features), so that a step of the optimiser moves the gates of
+        the GRU as far as if it had ``hidden`` inputs. Published: no.
     n_targets : int
         Number of pathways; output channels in order tas, pr.
 
     Raises
     ------
     InputError
-        If the width is no multiple of 4, or the padding or the norm is unknown.
+        If the width is no multiple of 4, or the padding, the norm or the strides are unknown.
     """
 
     def __init__(
@@ -64,18 +71,21 @@ class ConvGru(nn.Module):
         bidirectional: bool = False,
         padding: str = "zeros",
         norm: str = "batch",
+        strides: Sequence[int] = STRIDES,
+        scaled: bool = False,
         n_targets: int = 2,
     ):
         super().__init__()
         if width < 4 or width % 4:
             raise InputError(f"the width of the encoder must be a multiple of 4, got {width}")
         self.in_channels, self.grid, self.n_targets = in_channels, tuple(grid), n_targets
-        features = 4 * width * ((grid[0] + 1) // 2) * ((grid[1] + 1) // 2)
+        features = 4 * width * math.prod(encoded_grid(grid, strides))
+        self.scale = math.sqrt(hidden / features) if scaled else 1.0
         out = hidden * (2 if bidirectional else 1)
         between = dropout if layers > 1 else 0.0
         for i in range(1, n_targets + 1):
             parts = (
-                spatial_encoder(in_channels, width, padding, norm),
+                spatial_encoder(in_channels, width, padding, norm, strides),
                 SqueezeExcite(4 * width),
                 nn.GRU(features, hidden, layers, True, True, between, bidirectional),
                 nn.LayerNorm(out),
@@ -92,6 +102,18 @@ class ConvGru(nn.Module):
 
     def _pathways(self) -> list[list[nn.Module]]:
         return [[getattr(self, f"{name}{i}") for name in _PARTS] for i in range(1, self.n_targets + 1)]
+
+    @torch.no_grad()
+    def start_at(self, maps: Tensor) -> None:
+        """Start training near given maps: they become the bias of the last layers, whose weights shrink.
+
+        Parameters
+        ----------
+        maps : Tensor, shape (target, lat, lon), z-scored
+        """
+        for (*_, head), bias in zip(self._pathways(), maps.flatten(1), strict=True):
+            head[-1].weight.mul_(START_SHARE)
+            head[-1].bias.copy_(bias)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map each window to the fields of its target month: the plain form, every window by itself.
@@ -114,7 +136,7 @@ class ConvGru(nn.Module):
         maps = []
         for encoder, attention, gru, norm, head in self._pathways():
             features = attention(encoder(windows.flatten(0, 1))).reshape(batch, time, -1)
-            maps.append(head(norm(gru(features)[0][:, -1])))
+            maps.append(head(norm(gru(self.scale * features)[0][:, -1])))
         return torch.stack(maps, dim=1).unflatten(-1, self.grid)
 
     def forward_series(self, months: Tensor, window: int) -> Tensor:
@@ -149,7 +171,7 @@ class ConvGru(nn.Module):
         maps = []
         for encoder, attention, gru, norm, head in self._pathways():
             chunks = months.flatten(0, 1).split(self._chunk(series.numel()))
-            projected = [project(gru, attention(encoder(chunk)).flatten(1)) for chunk in chunks]
+            projected = [project(gru, self.scale * attention(encoder(chunk)).flatten(1)) for chunk in chunks]
             gates = [torch.cat(parts).unflatten(0, series) for parts in zip(*projected)]
             maps.append(head(norm(last_outputs(gru, gates, window))))
         return torch.stack(maps, dim=2).unflatten(-1, self.grid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
 
 import torch
@@ -31,40 +33,52 @@ class FlatConv2d(nn.Conv2d):
 
 
 CONVOLUTIONS = {"zeros": FlatConv2d, "circular": GlobeConv2d}
+STRIDES = (1, 1, 2, 1)  # published
 
 
-def spatial_encoder(in_channels: int, width: int, padding: str = "zeros", norm: str = "batch") -> nn.Sequential:
+def spatial_encoder(
+    in_channels: int, width: int, padding: str = "zeros", norm: str = "batch", strides: Sequence[int] = STRIDES
+) -> nn.Sequential:
     """Return the published encoder of one month: four convolutions, each normalised and with ReLU.
 
     Parameters
     ----------
     in_channels : int
     width : int
-        d; the convolutions have d, 2d, 2d (stride 2) and 4d channels.
+        d; the convolutions have d, 2d, 2d and 4d channels.
     padding : {"zeros", "circular"}
         Of the longitudes; latitudes have zeros.
     norm : {"batch", "running"}
         See `normalisation.norm_layer`.
+    strides : sequence of four int
+        Of the convolutions.
 
     Returns
     -------
     nn.Sequential
-        (sample, in_channels, lat, lon) -> (sample, 4 d, ceil(lat / 2), ceil(lon / 2)). Its maps lie in memory with
-        the channels last, which saves time and memory.
+        (sample, in_channels, lat, lon) -> (sample, 4 d, *encoded_grid). Its maps lie in memory with the channels
+        last, which saves time and memory.
 
     Raises
     ------
     InputError
-        If the padding or the norm is unknown.
+        If the padding or the norm is unknown, or the strides are not four.
     """
     if padding not in CONVOLUTIONS:
         raise InputError(f"unknown padding {padding!r}; choose one of {', '.join(CONVOLUTIONS)}")
+    if len(strides) != len(STRIDES) or min(strides) < 1:
+        raise InputError(f"the encoder has {len(STRIDES)} convolutions, each with a stride from 1 on, got {strides}")
     conv, norm_of = CONVOLUTIONS[padding], norm_layer(norm, 2)
     widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
     layers: list[nn.Module] = []
-    for stride, (before, after) in zip((1, 1, 2, 1), pairwise(widths)):
+    for stride, (before, after) in zip(strides, pairwise(widths)):
         layers += [conv(before, after, stride), norm_of(after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def encoded_grid(grid: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[int, int]:
+    """Return the latitudes and longitudes that a `spatial_encoder` leaves of a grid."""
+    return tuple(reduce(lambda cells, stride: -(-cells // stride), strides, cells) for cells in grid)
 
 
 class SqueezeExcite(nn.Module):

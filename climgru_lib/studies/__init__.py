@@ -1,0 +1,33 @@
+"""Studies: many trainings, planned, resumed and put into tables. A study is one module with a `plan.Study`."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..contract import InputError
+from . import calm_start, dice, first_final, folds, runner, season
+from .plan import Study, Trial
+from .report import differences, plot_curves, summary
+
+STUDIES = {
+    "folds": folds.STUDY,
+    "calm-start": calm_start.STUDY,
+    "season": season.STUDY,
+    "dice": dice.STUDY,
+    "first-final": first_final.STUDY,
+}
+
+__all__ = ["STUDIES", "Study", "Trial", "differences", "plot_curves", "run", "summary"]
+
+
+def run(name: str, *args, **kwargs) -> pd.DataFrame:
+    """Run a study by name; see `runner.run` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If there is no such study.
+    """
+    if name not in STUDIES:
+        raise InputError(f"no study '{name}'; there are {', '.join(STUDIES)}")
+    return runner.run(name, STUDIES[name], *args, **kwargs)

@@ -1,0 +1,95 @@
+"""Run what a study plans: every training once, resumed where it was broken, all scores in tidy tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import runs
+from ..progress import read_curve
+from ..workbook import COLUMNS, Workbook
+from . import report
+from .plan import Study, Trial
+
+LIMITS = ("forced", "member", "variance")
+POINTS = 12  # of a curve
+
+
+def run(
+    name: str,
+    study: Study,
+    data_path: str = "embedded",
+    profile: str = "quick",
+    out_dir: str = "",
+    seeds: int | None = None,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Train and score all that a study plans; finished runs are reused, an unfinished one is continued.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    study : Study
+    data_path : str
+        A store, or ``"embedded"``.
+    profile : {"quick", "full"}
+        Length of the trainings and number of seeds.
+    out_dir : str
+        Where results go, see `data.output_dir`; the files of `collect` and `report.write` stand in ``study-<name>``.
+    seeds : int, optional
+        Instead of the profile's number.
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    DataFrame
+        The study's table.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile or the data are too short for a split.
+    runs.Stopped
+        If a signal came: the same call continues.
+    """
+    book = Workbook(f"study-{name}", data_path, profile, 0, out_dir)
+    rows, curves = collect(book, study, range(seeds or study.seeds[profile]), device)
+    return report.write(book.folder, study, rows, curves)
+
+
+def collect(book: Workbook, study: Study, seeds: range, device: str = "auto") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run the trials of a study; write what is known so far after each.
+
+    Returns
+    -------
+    rows, curves : DataFrame
+        ``rows.csv``: one row for each trial and scored slice, with the metrics as means over the members as truth and
+        the noise limits of the score. ``curves.csv``: the metrics by step of networks, on the first slice.
+    """
+    rows, curves = [], []
+    for trial in study.plan(book, seeds):
+        run_dir = book.train(trial.recipe, trial.split, trial.seed, points=POINTS, device=device)
+        scored = book.evaluate(run_dir)
+        rows += [_row(trial, number, slice_) for number, slice_ in enumerate(scored)]
+        curves += _curve(trial, run_dir, scored[0])
+        for file, table in (("rows", rows), ("curves", curves)):
+            runs.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
+    return pd.DataFrame(rows), pd.DataFrame(curves)
+
+
+def _row(trial: Trial, number: int, scored: dict[str, Any]) -> dict[str, Any]:
+    limits = {f"limit: {kind}": scored["limits"][kind]["score"] for kind in LIMITS} if scored["limits"] else {}
+    where = {"slice": number, "ssp": scored["ssp"], "months": "..".join(scored["months"])}
+    return _key(trial) | where | {column: scored["avg"][column] for column in COLUMNS} | limits
+
+
+def _curve(trial: Trial, run_dir: Path, scored: dict[str, Any]) -> list[dict[str, Any]]:
+    curve = read_curve(run_dir, scored["ssp"], scored["months"])
+    return [_key(trial) | row for row in curve.reset_index().to_dict("records")]
+
+
+def _key(trial: Trial) -> dict[str, Any]:
+    return {"label": trial.label, "split": trial.split, "seed": trial.seed}
