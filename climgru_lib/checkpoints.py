@@ -23,12 +23,20 @@ from . import encoding, recipes, runs, series, splits, training
 from .contract import FORCINGS, TARGETS, InputError
 from .emulate import Emulator
 from .models import ConvGru
+from .models.encoders import STRIDES
 from .recipes import Recipe
 from .splits import Split
 
 PREFIX = "model."  # of the network's parameters among those of the published LightningModule
 #: What a run must share with the published code, which would misread its weights otherwise.
-PUBLISHED = {"model": "conv_gru", "season": "published", "lead": 1, "padding": "zeros"}
+PUBLISHED = {
+    "model": "conv_gru",
+    "season": "published",
+    "lead": 1,
+    "ignore": [],
+    "padding": "zeros",
+    "strides": list(STRIDES),
+}
 _CONFIGURATION = re.compile(
     r"omegaconf(\.\w+)+|typing\.Any|collections\.defaultdict"
     r"|builtins\.(bool|bytes|dict|float|frozenset|int|list|object|range|slice|str|tuple)"
@@ -103,7 +111,8 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
     Parameters
     ----------
     run_dir : str or Path
-        A finished run of the Conv-GRU with the published season, lead and padding.
+        A finished run of the Conv-GRU with the published season, lead, inputs, padding and strides. What scales the
+        features of one is taken into the weights of its GRU.
     checkpoint : str or Path
         A new file.
 
@@ -126,7 +135,7 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
         "epoch": 0,
         "global_step": 0,
         "pytorch-lightning_version": importlib.metadata.version("lightning"),
-        "state_dict": {PREFIX + name: tensor for name, tensor in emulator.model.state_dict().items()},
+        "state_dict": {PREFIX + name: tensor for name, tensor in emulator.model.published_state().items()},
     }
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     runs.write_atomically(checkpoint, lambda temporary: torch.save(content, temporary))
@@ -134,8 +143,9 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
 
 
 def _require_published(recipe: Recipe) -> None:
-    found = {**recipe.to_json(), "padding": recipe.architecture.get("padding", "zeros")}
+    found = recipe.to_json()
     for key, value in PUBLISHED.items():
+        found[key] = found.get(key, recipe.architecture.get(key, value))
         if found[key] != value:
             raise InputError(f"the published code has no place for this run: its {key} is {found[key]}, not {value}")
 

@@ -238,9 +238,11 @@ RECIPES = {
         Recipe(
             "compact-first",
             "cnn3d",
-            {"widths": [16, 32, 32], "dropout": 0.0, "norm": "running", "coarsen": 4, "local": True},
+            {"widths": [16, 32], "dropout": 0.0, "norm": "running", "coarsen": 4, "local": True},
             loss=dict(MSE),
-            **_COMPACT,
+            runs=4,
+            run_length=3,
+            **_COMPACT | {"learning_rate": 1e-2},
         ),
         Recipe(
             "compact-final",

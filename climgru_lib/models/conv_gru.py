@@ -180,6 +180,17 @@ class ConvGru(nn.Module):
         """Months to encode at a time: all of them where batch norm or a gradient couples them."""
         return months if self.training or torch.is_grad_enabled() else _CHUNK
 
+    def published_state(self) -> dict[str, Tensor]:
+        """Return the state of the network without scaled features that computes the same."""
+        state = self.state_dict()
+        if self.scale == 1:
+            return state
+        for i in range(1, self.n_targets + 1):
+            for way in ("", "_reverse") if self.temporal_model1.bidirectional else ("",):
+                name = f"temporal_model{i}.weight_ih_l0{way}"
+                state[name] = self.scale * state[name]
+        return state
+
     @classmethod
     def from_published(
         cls,

@@ -62,22 +62,28 @@ def spatial_encoder(
     Raises
     ------
     InputError
-        If the padding or the norm is unknown, or the strides are not four.
+        If the padding or the norm is unknown.
     """
     if padding not in CONVOLUTIONS:
         raise InputError(f"unknown padding {padding!r}; choose one of {', '.join(CONVOLUTIONS)}")
-    if len(strides) != len(STRIDES) or min(strides) < 1:
-        raise InputError(f"the encoder has {len(STRIDES)} convolutions, each with a stride from 1 on, got {strides}")
     conv, norm_of = CONVOLUTIONS[padding], norm_layer(norm, 2)
     widths = (in_channels, width, 2 * width, 2 * width, 4 * width)
     layers: list[nn.Module] = []
-    for stride, (before, after) in zip(strides, pairwise(widths)):
+    for stride, (before, after) in zip(strides, pairwise(widths), strict=True):
         layers += [conv(before, after, stride), norm_of(after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
 def encoded_grid(grid: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[int, int]:
-    """Return the latitudes and longitudes that a `spatial_encoder` leaves of a grid."""
+    """Return the latitudes and longitudes that a `spatial_encoder` leaves of a grid.
+
+    Raises
+    ------
+    InputError
+        If the strides are not four, from 1 on.
+    """
+    if len(strides) != len(STRIDES) or min(strides) < 1:
+        raise InputError(f"the encoder has {len(STRIDES)} convolutions, each with a stride from 1 on, got {strides}")
     return tuple(reduce(lambda cells, stride: -(-cells // stride), strides, cells) for cells in grid)
 
 

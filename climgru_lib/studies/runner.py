@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from .. import runs
+from ..emulate import Emulator, score_slice
 from ..progress import read_curve
 from ..workbook import COLUMNS, Workbook
 from . import report
@@ -67,23 +70,50 @@ def collect(book: Workbook, study: Study, seeds: range, device: str = "auto") ->
     -------
     rows, curves : DataFrame
         ``rows.csv``: one row for each trial and scored slice, with the metrics as means over the members as truth and
-        the noise limits of the score. ``curves.csv``: the metrics by step of networks, on the first slice.
+        the noise limits of the score. ``curves.csv``: the metrics by step of networks, on the first slice. The scores
+        of the mean over the seeds of each label go to ``means.csv``.
     """
-    rows, curves = [], []
+    rows, curves, alike = [], [], {}
     for trial in study.plan(book, seeds):
         run_dir = book.train(trial.recipe, trial.split, trial.seed, points=POINTS, device=device)
         scored = book.evaluate(run_dir)
-        rows += [_row(trial, number, slice_) for number, slice_ in enumerate(scored)]
+        rows += [_key(trial) | _row(number, slice_) for number, slice_ in enumerate(scored)]
         curves += _curve(trial, run_dir, scored[0])
+        alike.setdefault((trial.label, trial.split), []).append(run_dir)
         for file, table in (("rows", rows), ("curves", curves)):
             runs.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
+    means = [
+        {"label": label, "split": split, "seeds": len(run_dirs)} | _row(number, slice_)
+        for (label, split), run_dirs in alike.items()
+        if len(run_dirs) > 1
+        for number, slice_ in enumerate(mean_of_runs(book, run_dirs))
+    ]
+    if means:
+        runs.write_atomically(book.folder / "means.csv", pd.DataFrame(means).to_csv)
     return pd.DataFrame(rows), pd.DataFrame(curves)
 
 
-def _row(trial: Trial, number: int, scored: dict[str, Any]) -> dict[str, Any]:
+def mean_of_runs(book: Workbook, run_dirs: Sequence[Path]) -> list[dict[str, Any]]:
+    """Score the mean of the predictions of some runs of one recipe and split: an ensemble over seeds.
+
+    Returns
+    -------
+    list of dict
+        One entry per scored slice, as `emulate.evaluate` returns them, less ``leaky``.
+    """
+    emulators = [Emulator.open(run_dir) for run_dir in run_dirs]
+    recipe, split = emulators[0].recipe, emulators[0].run["split"]
+    data, results = book.prepare(recipe.season, split), []
+    for ssp, months in data.split.scored_months(len(data.months), recipe.window, recipe.lead):
+        fields = [emulator.fields(data.scenarios[ssp], data, months) for emulator in emulators]
+        results.append(score_slice(np.mean(fields, axis=0), data, ssp, months))
+    return results
+
+
+def _row(number: int, scored: dict[str, Any]) -> dict[str, Any]:
     limits = {f"limit: {kind}": scored["limits"][kind]["score"] for kind in LIMITS} if scored["limits"] else {}
     where = {"slice": number, "ssp": scored["ssp"], "months": "..".join(scored["months"])}
-    return _key(trial) | where | {column: scored["avg"][column] for column in COLUMNS} | limits
+    return where | {column: scored["avg"][column] for column in COLUMNS} | limits
 
 
 def _curve(trial: Trial, run_dir: Path, scored: dict[str, Any]) -> list[dict[str, Any]]:

@@ -412,11 +412,12 @@ def test_export_and_import_give_the_same_weights_to_the_bit(imported, store, tmp
         ("season", "phase", "its season is phase, not published"),
         ("lead", 0, "its lead is 0, not 1"),
         ("padding", "circular", "its padding is circular, not zeros"),
+        ("strides", [2, 1, 1, 1], r"its strides is [2, 1, 1, 1], not [1, 1, 2, 1]"),
     ],
 )
 def test_a_run_that_the_published_code_would_misread_is_not_exported(key, value, message, imported, tmp_path, capsys):
     run = json.loads((imported / "run.json").read_text())
-    (run["recipe"]["architecture"] if key == "padding" else run["recipe"])[key] = value
+    (run["recipe"] if key in ("season", "lead") else run["recipe"]["architecture"])[key] = value
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text(json.dumps(run))
     (tmp_path / "run" / "weights.safetensors").write_bytes((imported / "weights.safetensors").read_bytes())

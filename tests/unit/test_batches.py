@@ -116,6 +116,19 @@ def test_run_boundaries_move_between_epochs():
     assert len(cuts) > 1
 
 
+def test_the_batches_of_some_epochs_are_counted():
+    source = sampler()
+    assert source.n_batches(3) == sum(len(source.plan(epoch)) for epoch in (0, 1, 2)) > 3
+    assert source.n_batches(0) == 0
+
+
+def test_ignored_forcings_are_zero():
+    source = RunSampler(labelled(SPLITS["clean"]), recipe(ignore=["SO2"]), 0, torch.device("cpu"))
+    batch = next(iter(source))
+    assert batch.inputs[:, :, 1].abs().max() == 0  # where a month's number stands
+    assert batch.inputs[:, :, 0].max() > 0  # the number of the scenario
+
+
 def test_a_resumed_epoch_goes_on_with_the_batch_after_the_last():
     whole, resumed = sampler(), sampler()
     list(whole)

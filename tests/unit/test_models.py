@@ -8,7 +8,8 @@ from torch import nn
 from climgru_lib.contract import InputError
 from climgru_lib.losses import CompositeLoss
 from climgru_lib.models import Cnn3d, ConvGru
-from climgru_lib.models.encoders import SqueezeExcite, spatial_encoder
+from climgru_lib.models.cnn3d import LocalConv1x1
+from climgru_lib.models.encoders import SqueezeExcite, encoded_grid, spatial_encoder
 from climgru_lib.models.gru_windows import last_outputs, project
 
 SMALL = {"in_channels": 3, "grid": (6, 8), "width": 4, "hidden": 5, "head": 7}
@@ -67,6 +68,7 @@ VARIANTS = pytest.mark.parametrize(
         (5, 5, {"layers": 1, "padding": "circular"}),
         (4, 1, {"layers": 1, "bidirectional": True, "n_targets": 1}),
         (7, 2, {"grid": (5, 7), "padding": "circular"}),
+        (7, 3, {"grid": (9, 11), "strides": [2, 1, 2, 1], "scaled": True, "hidden": 40}),
     ],
 )
 
@@ -251,6 +253,47 @@ def test_conv_gru_refuses_impossible_settings():
         ConvGru(**SMALL, padding="reflect")
 
 
+def test_strides_quarter_the_grid_and_the_gru_takes_what_is_left():
+    assert encoded_grid((48, 72)) == (24, 36)
+    assert encoded_grid((48, 72), (2, 1, 2, 1)) == (12, 18)
+    assert encoded_grid((5, 7), (2, 1, 2, 1)) == (2, 2)  # 5 -> 3 -> 2, 7 -> 4 -> 2
+    network = small_conv_gru(grid=(5, 7), strides=(2, 1, 2, 1))
+    assert network.temporal_model1.input_size == 16 * 2 * 2
+    assert network.spatial_encoder1(torch.zeros(1, 3, 5, 7)).shape == (1, 16, 2, 2)
+    for strides in ((2, 1, 2), (1, 0, 2, 1)):
+        with pytest.raises(InputError, match="has 4 convolutions, each with a stride from 1 on"):
+            ConvGru(**SMALL, strides=strides)
+
+
+def test_scaled_features_are_as_smaller_weights_of_the_gru():
+    """6 x 8 cells, two strides of 2: 16 channels on 2 x 2 cells, 64 features for 5 hidden units."""
+    scaled = small_conv_gru(scaled=True, strides=(2, 1, 2, 2), bidirectional=True)
+    plain = ConvGru(**SMALL, strides=(2, 1, 2, 2), bidirectional=True).eval()
+    state = scaled.state_dict()
+    features = scaled.temporal_model1.input_size
+    assert features == 16 * 1 * 1
+    for name in state:
+        if "weight_ih_l0" in name:
+            state[name] = (5 / features) ** 0.5 * state[name]
+    plain.load_state_dict(state)
+    months = series(2, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(scaled.forward_series(months, 3), plain.forward_series(months, 3))
+    plain.load_state_dict(scaled.published_state())
+    with torch.no_grad():
+        torch.testing.assert_close(scaled.forward_series(months, 3), plain.forward_series(months, 3))
+
+
+def test_a_network_that_starts_at_maps_predicts_them_but_for_a_tenth_of_chance():
+    network, months = small_conv_gru(), series(2, 6)
+    maps = torch.arange(2 * 6 * 8.0).view(2, 6, 8)
+    with torch.no_grad():
+        bias = torch.stack([network.output_proj1[-1].bias, network.output_proj2[-1].bias]).view(2, 6, 8)
+        by_chance = network.forward_series(months, 3) - bias
+        network.start_at(maps)
+        torch.testing.assert_close(network.forward_series(months, 3), maps + 0.1 * by_chance)
+
+
 # --- 3D-CNN ---------------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +341,48 @@ def test_cnn3d_over_a_series_equals_its_windows(cnn3d):
     months = series(2, 45)  # more windows than are taken at a time
     with torch.no_grad():
         torch.testing.assert_close(cnn3d.forward_series(months, 5), every_window(cnn3d, months, 5), rtol=0, atol=1e-6)
+
+
+def local_cnn3d(**changes):
+    torch.manual_seed(4)
+    return Cnn3d(3, widths=(4, 6), grid=(5, 7), local=True, **changes).eval()
+
+
+def test_a_local_last_layer_weighs_features_in_each_cell():
+    layer = LocalConv1x1(2, 1, (1, 2))
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[[[1.0, 10.0]], [[2.0, 20.0]]]]))
+        layer.bias.copy_(torch.tensor([[[0.5, -0.5]]]))
+        cells = layer(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1, 1).expand(1, 2, 1, 1, 2))
+    assert cells.flatten().tolist() == [3 + 8 + 0.5, 30 + 80 - 0.5]
+
+
+def test_a_local_cnn3d_starts_at_maps_and_is_bound_to_its_grid():
+    network, windows, maps = local_cnn3d(), series(2, 6, grid=(5, 7)), torch.arange(70.0).view(2, 5, 7)
+    with torch.no_grad():
+        by_chance = network(windows)
+        network.start_at(maps)
+        torch.testing.assert_close(network(windows), maps + 0.1 * by_chance)
+    with pytest.raises(InputError, match="made for the grid 5 x 7"):
+        network(series(2, 6))
+    with pytest.raises(InputError, match=r"start_at_mean needs a 3D-CNN with architecture.local=true"):
+        Cnn3d(3, widths=(4, 6)).start_at(maps)
+
+
+def test_a_coarse_cnn3d_sees_means_over_boxes():
+    """On 5 x 7 cells boxes of 2 x 2 leave 3 x 4; those at the edge hold fewer cells."""
+    torch.manual_seed(4)
+    fine = Cnn3d(3, widths=(4, 6)).eval()
+    coarse = Cnn3d(3, widths=(4, 6), coarsen=2).eval()
+    coarse.load_state_dict(fine.state_dict())
+    windows = series(2, 6, grid=(5, 7))
+    boxes = torch.empty(2, 6, 3, 3, 4)
+    for y in range(3):
+        for x in range(4):
+            boxes[..., y, x] = windows[..., 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].mean((-2, -1))
+    with torch.no_grad():
+        expected = fine(boxes).repeat_interleave(2, 2).repeat_interleave(2, 3)[..., :5, :7]
+        torch.testing.assert_close(coarse(windows), expected, rtol=0, atol=1e-6)
 
 
 def test_cnn3d_refuses_other_input(cnn3d):

@@ -57,9 +57,38 @@ def test_published_first_is_adam_on_plain_mse():
 
 def test_compact_partners_train_alike():
     first, gru = named("compact-first"), named("compact-final")
-    training = ("learning_rate", "weight_decay", "runs", "run_length", "window", "lead", "season")
+    training = ("epochs", "cosine_by_batch", "warmup", "start_at_mean", "weight_decay", "window", "lead", "season")
     assert all(getattr(first, name) == getattr(gru, name) for name in training)
-    assert n_parameters(gru) < 5_000_000
+    assert n_parameters(gru) == 5_539_668
+    assert n_parameters(first) < n_parameters(gru)
+
+
+def test_the_published_start_undoes_every_part_of_the_calm_start():
+    calm, published = named("compact-final"), named("published-final")
+    for part, without in recipes.CALM_PARTS.items():
+        assert without(calm) != calm, part
+    start = recipes.published_start(calm)
+    training = (
+        "start_at_mean",
+        "warmup",
+        "cosine_by_batch",
+        "cosine_epochs",
+        "min_learning_rate",
+        "runs",
+        "run_length",
+    )
+    assert all(getattr(start, name) == getattr(published, name) for name in training)
+    assert (start.architecture["norm"], start.architecture["scaled"]) == ("batch", False)
+    assert start.architecture["strides"] == calm.architecture["strides"]
+
+
+def test_ignored_forcings_are_zero_and_the_rest_is_left():
+    inputs = torch.arange(2 * 6.0).view(2, 6, 1, 1)
+    recipe = replace(named("compact-final"), ignore=["rsdt", "SO2"])
+    assert recipe.visible(inputs).flatten().tolist() == [0, 0, 2, 3, 0, 5, 6, 0, 8, 9, 0, 11]
+    assert named("compact-final").visible(inputs) is inputs
+    with pytest.raises(InputError, match=r"only a plain network can ignore some"):
+        replace(named("compact"), ignore=["rsdt"])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -106,7 +135,7 @@ def test_settings_change_fields_and_entries():
     assert changed.name == "compact-final"
     assert with_settings(base, []) == base
     wider = with_settings(named("compact-first"), ["architecture.widths=[8, 8]", "architecture.dropout=0"])
-    assert wider.architecture == {"widths": [8, 8], "dropout": 0.0}
+    assert wider.architecture == named("compact-first").architecture | {"widths": [8, 8], "dropout": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -139,12 +168,19 @@ def test_settings_change_fields_and_entries():
         ("weight_decay=-1", "weight_decay must be at least 0"),
         ("warmup=-1", "warmup must be at least 0, got -1"),
         ("gradient_clip=-1", "gradient_clip must be at least 0"),
+        ('ignore=["sun"]', r"ignore takes forcings \(CO2, SO2, CH4, BC, rsdt\), got 'sun'"),
+        ("start_at_mean=1", "start_at_mean wants a bool, got '1'"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(setting, message):
     with pytest.raises(InputError, match=message) as caught:
         with_settings(named("compact-final"), [setting])
     assert "\n" not in str(caught.value)
+
+
+def test_only_networks_with_a_layer_of_maps_start_at_the_mean():
+    with pytest.raises(InputError, match="residual_gru has no last layer of maps"):
+        replace(named("compact"), start_at_mean=True)
 
 
 def test_unknown_recipes_and_models_are_refused():
