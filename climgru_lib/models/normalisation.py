@@ -8,39 +8,37 @@ from torch.nn import functional as F
 
 from ..contract import InputError
 
-LEAST_SHARE = 0.02  # of the newest batch in the running statistics
+SETTLING = 50  # batches of which a running norm takes its statistics
 
 
 class RunningNorm(nn.modules.batchnorm._NormBase):
-    """Batch norm that normalises with its running statistics in training too; no gradient passes through them.
+    """Batch norm that normalises with the mean statistics of the first batches, in training too.
 
     A batch of neighbouring months knows one climate: its own statistics would hide from the network what all its
-    months have in common, the level of CO2 before all. With running statistics, after the first batches, a window's map
-    hardly depends on the rest of its batch, of which 2 % is in them. Parameters and buffers have the names of
-    `nn.BatchNorm2d`.
+    months have in common, the level of CO2 before all. Here no gradient passes through the statistics, each of the
+    first 50 batches weighs the same in them, and then they stay: statistics that went on moving with the latest
+    climates would move the predictions, at the end of a training whose learning rate falls to zero above all.
+    Parameters and buffers have the names of `nn.BatchNorm2d`.
 
     Notes
     -----
-    The running statistics are those of the mixture of all batches seen, with weights that fall off exponentially;
-    the variance between batches counts. At first all batches weigh the same.
+    The statistics are those of the mixture of the batches; the variance between batches counts. Fixing them to what the
+    untrained network makes of data is the data-dependent start of Salimans and Kingma (2016), arXiv:1602.07868.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
         """Normalise `maps`, shape (sample, channel, ...)."""
-        mean, variance = self.running_mean, self.running_var
         if self.training:
-            mean, variance = self._mixed(*torch.batch_norm_update_stats(maps.detach().float(), None, None, 0.0))
-            self.running_mean.copy_(mean)
-            self.running_var.copy_(variance)
-        return F.batch_norm(maps, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+            self._take(*torch.batch_norm_update_stats(maps.detach().float(), None, None, 0.0))
+        return F.batch_norm(maps, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
 
-    def _mixed(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the running mean and variance after a batch with the given ones."""
+    def _take(self, mean: Tensor, variance: Tensor) -> None:
+        """Take the statistics of a batch into the running ones; no branch, which would wait for a GPU."""
         self.num_batches_tracked += 1
-        share = (1 / self.num_batches_tracked).clamp(min=LEAST_SHARE)
+        share = (self.num_batches_tracked <= SETTLING) / self.num_batches_tracked
         shift = mean - self.running_mean
-        mixed = torch.lerp(self.running_var, variance, share) + share * (1 - share) * shift.square()
-        return self.running_mean + share * shift, mixed
+        self.running_var.lerp_(variance, share).add_(share * (1 - share) * shift.square())
+        self.running_mean.add_(share * shift)
 
 
 NORMS = {"batch": {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}, "running": {2: RunningNorm, 3: RunningNorm}}

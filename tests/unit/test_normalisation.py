@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.models.normalisation import LEAST_SHARE, RunningNorm, norm_layer
+from climgru_lib.models.normalisation import SETTLING, RunningNorm, norm_layer
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5, 6), (4, 3, 2, 5, 6)])
@@ -21,11 +21,14 @@ def test_running_statistics_are_those_of_all_batches_together(shape):
     torch.testing.assert_close(norm.eval()(batches[-1]), last)
 
 
-def test_old_batches_are_forgotten():
-    norm = RunningNorm(1)
-    for value in [100.0] * 50 + [0.0] * 500:
-        norm(torch.full((2, 1, 2, 2), value))
-    assert norm.running_mean.item() == pytest.approx(100 * (1 - LEAST_SHARE) ** 500, rel=1e-3)
+def test_statistics_stay_after_the_first_batches():
+    norm, first = RunningNorm(1), torch.arange(float(SETTLING))
+    for value in first:
+        norm(torch.full((2, 1, 2, 2), value.item()))
+    norm(torch.full((2, 1, 2, 2), 1e6))
+    assert norm.running_mean.item() == pytest.approx((SETTLING - 1) / 2)  # the mean of 0 .. 49
+    assert norm.running_var.item() == pytest.approx(first.var(correction=0).item(), rel=1e-5)
+    assert norm.num_batches_tracked.item() == SETTLING + 1
 
 
 def test_a_common_shift_reaches_the_output_and_its_gradient_too():
