@@ -38,13 +38,26 @@ class Trainee:
     precision : {"32", "bf16"}
     seed : int
         Of the parameters; dropout draws on from there.
+    steps : int
+        After which a learning rate that is annealed by batch is zero.
     """
 
-    def __init__(self, recipe: Recipe, data: EmulationData, device: torch.device, precision: str = "32", seed: int = 0):
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: EmulationData,
+        device: torch.device,
+        precision: str = "32",
+        seed: int = 0,
+        steps: int = 0,
+    ):
         torch.manual_seed(seed)
         model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
-        self.module = Emulation(model, CompositeLoss(recipe.loss), recipe).to(device).train()
-        self.optimizer = self.module.configure_optimizers()[0][0]
+        if recipe.start_at_mean:
+            model.start_at(data.mean_target(recipe.window, recipe.lead))
+        self.module = Emulation(model, CompositeLoss(recipe.loss), recipe, steps).to(device).train()
+        (self.optimizer,), schedules = self.module.configure_optimizers()
+        self.schedules = [schedule["scheduler"] for schedule in schedules if schedule["interval"] == "step"]
         self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
     def step(self, compute_loss: Callable[[], Tensor]) -> None:
@@ -54,6 +67,8 @@ class Trainee:
             loss = compute_loss()
         loss.backward()
         self.optimizer.step()
+        for schedule in self.schedules:
+            schedule.step()
 
     def plain_loss(self, windows: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of a published batch: every window by itself, encoded month by month."""
