@@ -151,12 +151,13 @@ def _checkpoint_commands(commands) -> None:
 
 def _course_commands(commands) -> None:
     study = _command(commands, "study", _study, "run many trainings, resumable, into one table")
-    study.add_argument("name", metavar="NAME", help="folds, calm-start, season, dice or first-final")
+    study.add_argument("name", metavar="NAME", help="folds, calm-start, season, dice, first-final or published")
     _data_option(study)
     study.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of trainings, seeds")
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 
     course = _command(commands, "course", _course, "execute the notebooks in order")
     course.add_argument("--data", default="embedded", metavar="PATH", help="store of the notebooks (default embedded)")
@@ -323,7 +324,8 @@ def _course(args) -> None:
 def _study(args) -> None:
     from . import studies
 
-    table = studies.run(args.name, args.data, args.profile, args.out, seeds=args.seeds, device=args.device)
+    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes}
+    table = studies.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from . import noise, runs, splits
 from .cf import PREDICTIONS, as_dataset, open_prediction, write_prediction
 from .contract import TARGETS, InputError
-from .devices import pick_device
+from .devices import matmul_precision, pick_device
 from .metrics import all_metrics, with_score
 from .recipes import Recipe
 from .series import EmulationData, Normalizer, Scenario, denormalise, load
@@ -112,7 +112,7 @@ class Emulator:
         for start in range(months.start, months.stop, MONTHS_AT_ONCE):
             stop = min(start + MONTHS_AT_ONCE, months.stop)
             series = inputs[None, start - lead - window + 1 : stop - lead].to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+            with matmul_precision("32"), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
                 parts.append(self.model.forward_series(series, window)[0].float().cpu())
         return torch.cat(parts)
 

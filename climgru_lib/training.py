@@ -20,13 +20,14 @@ from torch import nn
 from . import runs
 from .batches import RunSampler
 from .contract import InputError
-from .devices import pick_device
+from .devices import matmul_precision, pick_device
 from .losses import CompositeLoss
 from .metrics import area_weights
 from .models import FitSeries
 from .recipes import Recipe
 from .series import EmulationData
 
+LIGHTNING_PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 KEEP_CHECKPOINT_BELOW = 100_000_000  # parameters; a larger run's checkpoint is deleted when it is finished
 
 
@@ -54,7 +55,7 @@ def fit(
     seed : int
         Seeds initial weights, dropout and batch order.
     device : {"auto", "cpu", "cuda"}
-    precision : {"32", "bf16"}
+    precision : {"32", "tf32", "bf16"}
         32 means that TF32 is off.
     resume : bool
     progress : bool
@@ -75,8 +76,8 @@ def fit(
         If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
     """
     run_dir = Path(run_dir)
-    if precision not in ("32", "bf16"):
-        raise InputError(f"unknown precision '{precision}'; there are 32 and bf16")
+    if precision not in LIGHTNING_PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; there are {', '.join(LIGHTNING_PRECISIONS)}")
     where = pick_device(device)
     if recipe.season != data.season:
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
@@ -169,7 +170,6 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
     from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     loss = CompositeLoss(
         recipe.loss,
         dice_per_sample=recipe.dice_per_sample,
@@ -182,7 +182,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
         max_epochs=recipe.epochs,
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        precision={"32": "32-true", "bf16": "bf16-mixed"}[precision],
+        precision=LIGHTNING_PRECISIONS[precision],
         gradient_clip_val=recipe.gradient_clip or None,
         logger=False,
         enable_checkpointing=False,
@@ -194,7 +194,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
         default_root_dir=run_dir,
     )
     checkpoint = run_dir / runs.CHECKPOINT
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), matmul_precision(precision):
         warnings.filterwarnings("ignore", category=PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
         trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)

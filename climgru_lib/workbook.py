@@ -91,7 +91,13 @@ class Workbook:
         return replace(recipes.named(name), **{**shorter, **changes})
 
     def train(
-        self, recipe: Recipe, split: str = "clean", seed: int | None = None, points: int = 0, device: str = "auto"
+        self,
+        recipe: Recipe,
+        split: str = "clean",
+        seed: int | None = None,
+        points: int = 0,
+        device: str = "auto",
+        precision: str = "32",
     ) -> Path:
         """Train a recipe, or continue or reuse its run; return the run directory.
 
@@ -99,9 +105,10 @@ class Workbook:
         """
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
-        run_dir = self._run_dir(recipe, data, seed)
+        run_dir = self._run_dir(recipe, data, seed, precision)
         watch = ScoreCurve(recipe, data, run_dir, points) if points and recipe.is_network else None
-        return training.fit(recipe, data, run_dir, seed=seed, device=device, resume=True, watch=watch)
+        compute = {"device": device, "precision": precision}
+        return training.fit(recipe, data, run_dir, seed=seed, resume=True, watch=watch, **compute)
 
     def finished(self, recipe: Recipe, split: str = "clean") -> Path | None:
         """Return the run directory of a recipe that has been trained with this notebook's seed, else None."""
@@ -109,8 +116,8 @@ class Workbook:
         known = (run_dir / runs.RUN).is_file() and runs.read_run(run_dir)["status"] == "finished"
         return run_dir if known else None
 
-    def _run_dir(self, recipe: Recipe, data: EmulationData, seed: int) -> Path:
-        return self.root / "runs" / runs.folder_name(training.identity(recipe, data, seed))
+    def _run_dir(self, recipe: Recipe, data: EmulationData, seed: int, precision: str = "32") -> Path:
+        return self.root / "runs" / runs.folder_name(training.identity(recipe, data, seed, precision))
 
     def evaluate(self, run_dir: Path) -> list[dict[str, Any]]:
         """Score a run on the slices of its split; see `emulate.evaluate`."""

@@ -120,16 +120,19 @@ def our_batch(data: EmulationData, recipe: Recipe, members: int, device: torch.d
 
 
 def rows(
-    sizes: Callable[[], tuple[Recipe, EmulationData]] = full_size, run_lengths: Sequence[int] = RUN_LENGTHS
+    sizes: Callable[[], tuple[Recipe, EmulationData]] = full_size,
+    run_lengths: Sequence[int] = RUN_LENGTHS,
+    chosen: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Compare the time per (window, member) of a step at several run lengths; then say where the time goes.
 
     Both forms have the same network, loss and fused optimiser, and their batches lie ready on the device. A step
     of ours does the recipe's number of runs of consecutive targets, so that its batch grows with the run length.
+    The precisions are those that are ``chosen``, or all that the device is made for.
     """
     recipe, data = sizes()
     device = pick_device("auto")
-    for precision in precisions(device):
+    for precision in chosen or precisions(device):
         trainee = Trainee(recipe, data, device, precision)
         yield from _steps(trainee, recipe, data, device, precision, run_lengths)
         longest = replace(recipe, run_length=run_lengths[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..contract import InputError
-from . import calm_start, dice, first_final, folds, runner, season
+from . import calm_start, dice, first_final, folds, published, runner, season
 from .plan import Study, Trial
 from .report import differences, plot_curves, summary
 
@@ -20,14 +20,18 @@ STUDIES = {
 __all__ = ["STUDIES", "Study", "Trial", "differences", "plot_curves", "run", "summary"]
 
 
-def run(name: str, *args, **kwargs) -> pd.DataFrame:
-    """Run a study by name; see `runner.run` for the arguments.
+def run(name: str, *args, minutes: float | None = None, **kwargs) -> pd.DataFrame:
+    """Run a study by name; see `runner.run` for the arguments, and `published.run` for that study's.
 
     Raises
     ------
     InputError
-        If there is no such study.
+        If there is no such study, or it has no budget of ``minutes``.
     """
+    if name == "published":
+        return published.run(*args, minutes=minutes, **kwargs)
     if name not in STUDIES:
-        raise InputError(f"no study '{name}'; there are {', '.join(STUDIES)}")
+        raise InputError(f"no study '{name}'; there are {', '.join(STUDIES)}, published")
+    if minutes is not None:
+        raise InputError("--minutes is for the study published; others end when all is run, and can be continued")
     return runner.run(name, STUDIES[name], *args, **kwargs)

@@ -77,13 +77,13 @@ def collect(book: Workbook, study: Study, seeds: range, device: str = "auto") ->
     for trial in study.plan(book, seeds):
         run_dir = book.train(trial.recipe, trial.split, trial.seed, points=POINTS, device=device)
         scored = book.evaluate(run_dir)
-        rows += [_key(trial) | _row(number, slice_) for number, slice_ in enumerate(scored)]
-        curves += _curve(trial, run_dir, scored[0])
+        rows += [key_of(trial) | row_of(number, slice_) for number, slice_ in enumerate(scored)]
+        curves += curve_of(trial, run_dir, scored[0])
         alike.setdefault((trial.label, trial.split), []).append(run_dir)
         for file, table in (("rows", rows), ("curves", curves)):
             runs.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
     means = [
-        {"label": label, "split": split, "seeds": len(run_dirs)} | _row(number, slice_)
+        {"label": label, "split": split, "seeds": len(run_dirs)} | row_of(number, slice_)
         for (label, split), run_dirs in alike.items()
         if len(run_dirs) > 1
         for number, slice_ in enumerate(mean_of_runs(book, run_dirs))
@@ -110,16 +110,19 @@ def mean_of_runs(book: Workbook, run_dirs: Sequence[Path]) -> list[dict[str, Any
     return results
 
 
-def _row(number: int, scored: dict[str, Any]) -> dict[str, Any]:
+def row_of(number: int, scored: dict[str, Any]) -> dict[str, Any]:
+    """Return slice, metrics and limits of an entry of `emulate.evaluate`, the ``number``-th of its split."""
     limits = {f"limit: {kind}": scored["limits"][kind]["score"] for kind in LIMITS} if scored["limits"] else {}
     where = {"slice": number, "ssp": scored["ssp"], "months": "..".join(scored["months"])}
     return where | {column: scored["avg"][column] for column in COLUMNS} | limits
 
 
-def _curve(trial: Trial, run_dir: Path, scored: dict[str, Any]) -> list[dict[str, Any]]:
+def curve_of(trial: Trial, run_dir: Path, scored: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the scores along a trial's training, a row a point."""
     curve = read_curve(run_dir, scored["ssp"], scored["months"])
-    return [_key(trial) | row for row in curve.reset_index().to_dict("records")]
+    return [key_of(trial) | row for row in curve.reset_index().to_dict("records")]
 
 
-def _key(trial: Trial) -> dict[str, Any]:
+def key_of(trial: Trial) -> dict[str, Any]:
+    """Return what tells a trial's rows from others."""
     return {"label": trial.label, "split": trial.split, "seed": trial.seed}

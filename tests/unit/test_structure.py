@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     "contract geography embedded encoding splits data series metrics climate_statistics comparison ensembles noise "
     "devices losses models recipes runs submission batches lightning_adapter training cf weather emulate "
-    "stochastic calibration versus verdicts checkpoints maps progress workbook studies course bench cli"
+    "stochastic calibration versus verdicts checkpoints maps bench progress workbook studies course cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {
