@@ -199,8 +199,7 @@ def _architecture(model: str) -> list[str]:
     return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead")]
 
 
-#: What both compact networks share: the published loss less its stencil terms, which would take most of a step's time
-#: at this size, and a schedule that falls to zero within the training.
+#: What the training of both compact networks shares: a start at the mean map, and a schedule that falls to zero.
 _COMPACT = {
     "learning_rate": 3e-3,
     "epochs": 5,
@@ -210,6 +209,7 @@ _COMPACT = {
     "warmup": 15,
     "start_at_mean": True,
 }
+#: The published composite without its stencil terms, which would take most of a step's time at this size.
 _COMPACT_LOSS = {"tas_l1": 1.0, "pr_dice": 0.5, "pr_mse": 0.5}
 _REGRESSED = ["CO2", "CH4", "SO2", "BC"]
 RECIPES = {

@@ -81,6 +81,11 @@ class Cnn3d(nn.Module):
     n_targets : int
         Output channels, in order tas, pr.
 
+    Raises
+    ------
+    InputError
+        If the norm is unknown or boxes have no cells.
+
     Notes
     -----
     With n blocks the map depends on the last 2 n + 3 months of the window: 11 of 12 with the published four.
@@ -100,6 +105,8 @@ class Cnn3d(nn.Module):
         n_targets: int = 2,
     ):
         super().__init__()
+        if coarsen < 1:
+            raise InputError(f"coarsen takes a number of cells from 1 on, got {coarsen}")
         self.in_channels, self.grid, norm_of = in_channels, tuple(grid) if local else None, norm_layer(norm, 3)
         self.coarsen = coarsen
         self.stem = nn.Sequential(

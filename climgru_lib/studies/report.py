@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from scipy.stats import t as student
 
 from .. import runs
@@ -128,9 +129,12 @@ def plot_curves(
         if rows is not None:
             for label, group in rows[~rows["label"].isin(labels) & (rows["slice"] == 0)].groupby("label", sort=False):
                 axis.axhline(group[column].mean(), color="0.4", linewidth=0.8)
-                axis.annotate(label, (0.02, group[column].mean()), xycoords=("axes fraction", "data"), fontsize=7)
+                at = (0.01, group[column].mean())
+                axis.annotate(label, at, (0, 2), ("axes fraction", "data"), "offset points", fontsize=7)
         axis.set_title(HEADINGS[column], fontsize=9)
         axis.set_yscale("log")
+        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            ticks(StrMethodFormatter("{x:.3g}"))
     for axis in axes[-1]:
         axis.set_xlabel("optimiser steps")
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(labels), 5))

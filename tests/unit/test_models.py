@@ -386,6 +386,8 @@ def test_a_coarse_cnn3d_sees_means_over_boxes():
 
 
 def test_cnn3d_refuses_other_input(cnn3d):
+    with pytest.raises(InputError, match="coarsen takes a number of cells from 1 on, got 0"):
+        Cnn3d(3, widths=(4, 6), coarsen=0)
     with pytest.raises(InputError, match="takes 3 input channels, got 6"):
         cnn3d(torch.zeros(1, 5, 6, 6, 8))
     with pytest.raises(InputError, match="a window of 7 months does not fit"):
