@@ -153,7 +153,8 @@ def _course_commands(commands) -> None:
     study = _command(commands, "study", _study, "run many trainings, resumable, into one table")
     study.add_argument("name", metavar="NAME", help="folds, calm-start, season, dice, first-final or published")
     _data_option(study)
-    study.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of trainings, seeds")
+    what = "length of trainings, seeds (default quick; published on a GPU: full)"
+    study.add_argument("--profile", choices=["quick", "full"], help=what)
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

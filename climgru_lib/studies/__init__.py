@@ -20,7 +20,14 @@ STUDIES = {
 __all__ = ["STUDIES", "Study", "Trial", "differences", "plot_curves", "run", "summary"]
 
 
-def run(name: str, *args, minutes: float | None = None, **kwargs) -> pd.DataFrame:
+def run(
+    name: str,
+    data_path: str = "embedded",
+    profile: str | None = None,
+    *args,
+    minutes: float | None = None,
+    **kwargs,
+) -> pd.DataFrame:
     """Run a study by name; see `runner.run` for the arguments, and `published.run` for that study's.
 
     Raises
@@ -29,9 +36,9 @@ def run(name: str, *args, minutes: float | None = None, **kwargs) -> pd.DataFram
         If there is no such study, or it has no budget of ``minutes``.
     """
     if name == "published":
-        return published.run(*args, minutes=minutes, **kwargs)
+        return published.run(data_path, profile, *args, minutes=minutes, **kwargs)
     if name not in STUDIES:
         raise InputError(f"no study '{name}'; there are {', '.join(STUDIES)}, published")
     if minutes is not None:
         raise InputError("--minutes is for the study published; others end when all is run, and can be continued")
-    return runner.run(name, STUDIES[name], *args, **kwargs)
+    return runner.run(name, STUDIES[name], data_path, profile or "quick", *args, **kwargs)

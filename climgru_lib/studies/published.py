@@ -23,12 +23,14 @@ from ..bench.training import Trainee, our_batch
 from ..bench.training import rows as step_rows
 from ..devices import matmul_precision, pick_device
 from ..recipes import Recipe, named
+from ..training import identity
 from ..workbook import Workbook, curves
 from . import runner
 from .plan import Trial
 
 MINUTES = 9.0  # of the whole command
 CUDA_TESTS = Path(__file__).resolve().parents[2] / "tests" / "unit" / "test_cuda.py"
+CUDA_TESTS_SECONDS = 60.0  # at most
 TOY = {
     "conv_gru": {"width": 4, "hidden": 8, "head": 16},
     "cnn3d": {"widths": [4, 4]},
@@ -78,6 +80,7 @@ class Session:
         self.book, self.device, self.seeds = book, pick_device(device), seeds
         self.precisions = ("32", "tf32", "bf16") if self.device.type == "cuda" else ("32",)
         self.paces: dict[str, float] = {}
+        self.beside_steps = 0.0  # seconds of the last training, for building, checkpoint and scores
         self.tables: dict[str, list[dict[str, Any]]] = {"rows": [], "curves": [], "timings": [], "losses": []}
 
     def parts(self) -> Iterator[Part]:
@@ -88,7 +91,7 @@ class Session:
         yield Part("timings", lambda: 0.0, self.timings)
         for split in ("clean", "published"):
             yield self.training(Trial("final, calm start", calm, split, 0))
-        yield Part("CUDA tests", lambda: 30.0, self.cuda_tests)
+        yield Part("CUDA tests", lambda: CUDA_TESTS_SECONDS, self.cuda_tests)
         for split in ("clean", "published"):
             yield self.training(Trial("final, published start", final, split, 0))
         for precision in self.precisions[1:]:
@@ -119,6 +122,7 @@ class Session:
         """Return the part that trains and scores a trial."""
 
         def work() -> dict[str, Any]:
+            steps, started = self.seconds_of_steps(trial, precision), time.monotonic()
             run_dir = self.book.train(trial.recipe, trial.split, trial.seed, runner.POINTS, self.device.type, precision)
             scored = self.book.evaluate(run_dir)
             key = runner.key_of(trial)
@@ -126,14 +130,24 @@ class Session:
             self.tables["curves"] += runner.curve_of(trial, run_dir, scored[0])
             self.tables["losses"] += [key | row for row in curves(run_dir).reset_index().to_dict("records")]
             run = runs.read_run(run_dir)
+            if steps:
+                self.beside_steps = max(0.0, time.monotonic() - started - steps)
             return {"score": scored[0]["avg"]["score"], "run": run_dir.name, "wall_seconds": run["wall_seconds"]}
 
         name = f"{trial.label}, {trial.split}, seed {trial.seed}"
         return Part(name, lambda: self.seconds_of(trial, precision), work)
 
     def seconds_of(self, trial: Trial, precision: str) -> float:
-        """Estimate the seconds of a training from one step of its own, after another that warms up."""
+        """Estimate the seconds of a training: its steps, and what the last training took beside them."""
+        steps = self.seconds_of_steps(trial, precision)
+        return steps + self.beside_steps if steps else 0.0
+
+    def seconds_of_steps(self, trial: Trial, precision: str) -> float:
+        """Estimate from one step, after another that warms up; a finished run takes none."""
         data = self.book.prepare(trial.recipe.season, trial.split)
+        run_dir = self.book.root / "runs" / runs.folder_name(identity(trial.recipe, data, trial.seed, precision))
+        if (run_dir / runs.RUN).is_file() and runs.read_run(run_dir)["status"] == "finished":
+            return 0.0
         batches = RunSampler(data, trial.recipe, 0, torch.device("cpu")).n_batches(trial.recipe.epochs)
         batch = our_batch(data, trial.recipe, len(data.members), self.device)
         key = repr((trial.recipe.architecture, batch.inputs.shape, precision))
@@ -159,13 +173,14 @@ class Session:
         """Run the tests of CUDA of the checkout, if it has them."""
         if not CUDA_TESTS.exists():
             return {"tests": "no tests here"}
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", str(CUDA_TESTS)], capture_output=True, text=True)
+        command = [sys.executable, "-m", "pytest", "-q", str(CUDA_TESTS)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CUDA_TESTS_SECONDS)
         return {"tests": (done.stdout.strip().splitlines() or [done.stderr.strip()])[-1], "exit": done.returncode}
 
 
 def run(
     data_path: str = "embedded",
-    profile: str = "quick",
+    profile: str | None = None,
     out_dir: str = "",
     seeds: int | None = None,
     device: str = "auto",
@@ -175,8 +190,10 @@ def run(
 
     Parameters
     ----------
-    data_path, profile, out_dir, device
-        See `runner.run`; the quick profile has toy networks.
+    data_path, out_dir, device
+        See `runner.run`.
+    profile : {"quick", "full"}, optional
+        Toy networks, or the published sizes; full by default on CUDA, else quick.
     seeds : int, optional
         Of the two experiments; 3 by default, 1 in the quick profile.
     minutes : float, optional
@@ -189,6 +206,7 @@ def run(
         the tables ``rows``, ``curves``, ``timings`` and ``losses``, written after each part.
     """
     started, limit = time.monotonic(), 60 * (MINUTES if minutes is None else minutes)
+    profile = profile or {"cuda": "full", "cpu": "quick"}[pick_device(device).type]
     book = Workbook("study-published", data_path, profile, 0, out_dir)
     session = Session(book, device, seeds or {"quick": 1, "full": 3}[profile])
     results: dict[str, Any] = {"machine": _machine(session.device), "data": book.prepare().fingerprint, "parts": []}
@@ -201,11 +219,13 @@ def run(
 def attempt(part: Part, left: float) -> dict[str, Any]:
     """Do a part if its estimate fits into the seconds that are left; say what became of it."""
     blank: dict[str, Any] = {"seconds": None, "score": None}
+    if left <= 0:
+        return blank | {"status": "not run: no time left"}
     started = time.monotonic()
     try:
-        wanted = part.estimate() if left > 0 else float("nan")
+        wanted = part.estimate()
         left -= time.monotonic() - started
-        if not wanted <= left:
+        if wanted > left:
             return blank | {"status": f"not run: would take {wanted / 60:.1f} min, {max(left, 0) / 60:.1f} min left"}
         found = part.work()
     except Exception as error:

@@ -4,12 +4,16 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 
+from climgru_lib.batches import RunSampler
 from climgru_lib.bench import parts as bench_parts
 from climgru_lib.cli import main
 from climgru_lib.recipes import named
 from climgru_lib.studies import published
+from climgru_lib.studies.plan import Trial
 from climgru_lib.studies.published import Part, attempt
+from climgru_lib.workbook import Workbook
 
 PARTS = [
     "timings",
@@ -69,7 +73,7 @@ def test_without_time_nothing_is_started(store, tmp_path, quick, capsys):
     command = ["study", "published", "--device", "cpu", "--data", str(store), "--out", str(tmp_path), "--minutes", "0"]
     assert main(command) == 0
     assert "not run" in capsys.readouterr().out
-    assert {part["status"][:7] for part in results(tmp_path)["parts"]} == {"not run"}
+    assert {part["status"] for part in results(tmp_path)["parts"]} == {"not run: no time left"}
     assert not (tmp_path / "runs").exists()
 
 
@@ -92,6 +96,43 @@ def test_a_part_is_passed_over_if_it_does_not_fit(monkeypatch):
         "score": None,
     }
     assert attempt(part, 130) == {"status": "done", "seconds": 110.0, "score": 0.7}
+
+
+def test_an_estimate_counts_what_the_last_training_took_beside_its_steps(dataset, tmp_path, monkeypatch):
+    session = published.Session(Workbook("study-published", "", "quick", 0, str(tmp_path)), "cpu", 1)
+    session.book._dataset = dataset
+    clock, train = [0.0], session.book.train
+    monkeypatch.setattr(published.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(published, "seconds", lambda work, device: 2.0)  # a step
+
+    def slow_train(*args):
+        clock[0] += 500
+        return train(*args)
+
+    monkeypatch.setattr(session.book, "train", slow_train)
+    first, second = (part for part in session.parts() if part.name.startswith("final, calm start"))
+    steps = first.estimate()
+    assert steps / 2 == len(RunSampler(session.book.prepare(), calm(session), 0, torch.device("cpu")).plan(0))
+    first.work()
+    assert first.estimate() == 0  # finished: it would be reused
+    first.work()
+    beside = session.beside_steps
+    assert beside == 500 - steps
+    assert second.estimate() == session.seconds_of_steps(Trial("", calm(session), "published", 0), "32") + beside
+
+
+def calm(session):
+    return session.sized(published.calm_final())
+
+
+@pytest.mark.parametrize(("device", "profile"), [("cpu", "quick"), ("cuda", "full")])
+def test_on_a_gpu_the_sizes_are_the_published_ones_by_default(device, profile, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(published, "pick_device", lambda name: torch.device(name))
+    monkeypatch.setattr(published, "_machine", lambda device: {})
+    seen = []
+    monkeypatch.setattr(published.Session, "parts", lambda self: seen.append(self) or iter([Part("x", float, dict)]))
+    assert main(["study", "published", "--device", device, "--data", str(store), "--out", str(tmp_path)]) == 0
+    assert (seen[0].book.profile, seen[0].seeds) == (profile, 3 if profile == "full" else 1)
 
 
 def test_a_part_that_fails_says_so_and_the_rest_goes_on(store, tmp_path, quick, monkeypatch):

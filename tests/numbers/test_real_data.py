@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from climgru_lib import calibration, data, emulate, metrics, recipes, series, splits, study, training
+from climgru_lib import calibration, data, emulate, metrics, recipes, series, splits, studies, training
 from climgru_lib.stochastic import StochasticEmulator
 from climgru_lib.workbook import COLUMNS
 
@@ -76,8 +76,8 @@ def card() -> dict[str, list[float]]:
 
 @pytest.mark.skipif("CLIMGRU_FULL" not in os.environ, reason="an hour of trainings; CLIMGRU_FULL=1 asks for them")
 def test_the_model_card_tells_the_study_of_folds(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "FOLD_RECIPES", ("pattern-scaling", "compact"))
-    table = study.run("folds", str(store), "full", str(tmp_path))
+    monkeypatch.setattr(studies.folds, "RECIPES", ("pattern-scaling", "compact"))
+    table = studies.run("folds", str(store), "full", str(tmp_path))
     for split, cells in card().items():
         found = table["mean of folds" if split == "five" else split]
         spread = [] if split == "five" else ["compact, sd over seeds"]
