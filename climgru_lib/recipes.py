@@ -15,6 +15,28 @@ Dice over the whole batch                                  ``--set dice_per_samp
 no area weights                                            ``--set area_weighted=true``
 polar loss about the array's centre, not a pole            ``--set loss.tas_polar=0``
 =========================================================  =======================================
+
+``compact-final`` starts calmly, which is what lets so small a training learn the warming. What each part is worth, by
+leaving it out (``climgru study calm-start``): Kaggle score of the last 108 months of ssp126 and ssp585, lower is better,
+extract of CESM2 with two members, split ``decades``, mean and standard deviation of three seeds. The settings were
+chosen on these slices and on the embedded data, not on the slice of ``clean``.
+
+=============================  =============  =============
+                               ssp126         ssp585       
+=============================  =============  =============
+all parts                      0.734 ± 0.006  1.087 ± 0.062
+without scaled features        0.748 ± 0.001  1.314 ± 0.126
+without running normalisation  0.753 ± 0.025  1.284 ± 0.141
+without start at the mean      0.765 ± 0.014  1.492 ± 0.135
+without warm-up                0.740 ± 0.013  1.108 ± 0.118
+without annealing to zero      0.993 ± 0.079  1.465 ± 0.288
+without two long runs a batch  0.724 ± 0.007  0.973 ± 0.029
+published start                1.151 ± 0.145  2.778 ± 0.286
+=============================  =============  =============
+
+Annealing to zero pays everywhere; the start at the mean, scaled features and running normalisation pay most where the
+scenario is warmer than all others. Three seeds do not tell whether the warm-up does. Single runs of 11 do better in as
+many epochs, in which they take four times as many steps and longer.
 """
 
 from __future__ import annotations
