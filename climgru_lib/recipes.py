@@ -17,12 +17,11 @@ polar loss about the array's centre, not a pole            ``--set loss.tas_pola
 =========================================================  =======================================
 
 ``compact-final`` starts calmly, which is what lets so small a training learn the warming. What each part is worth, by
-leaving it out (``climgru study calm-start``): Kaggle score of the last 108 months of ssp126 and ssp585, lower is better,
-extract of CESM2 with two members, split ``decades``, mean and standard deviation of three seeds. The settings were
-chosen on these slices and on the embedded data, not on the slice of ``clean``.
+leaving it out (``climgru study calm-start``): Kaggle score of the last 108 months of ssp126 and ssp585, lower is
+better, extract of CESM2 with two members, split ``decades``, mean and standard deviation of three seeds.
 
 =============================  =============  =============
-                               ssp126         ssp585       
+                               ssp126         ssp585
 =============================  =============  =============
 all parts                      0.734 ± 0.006  1.087 ± 0.062
 without scaled features        0.748 ± 0.001  1.314 ± 0.126
