@@ -42,7 +42,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -301,32 +301,6 @@ RECIPES = {
         ),
     )
 }
-
-
-def _rebuilt(**architecture: Any) -> Callable[[Recipe], Recipe]:
-    return lambda recipe: replace(recipe, architecture={**recipe.architecture, **architecture})
-
-
-def _reset(**settings: Any) -> Callable[[Recipe], Recipe]:
-    return lambda recipe: replace(recipe, **settings)
-
-
-#: The parts of the calm start of `compact-final`, each with what takes it back to the published form.
-CALM_PARTS: dict[str, Callable[[Recipe], Recipe]] = {
-    "scaled features": _rebuilt(scaled=False),
-    "running normalisation": _rebuilt(norm="batch"),
-    "start at the mean": _reset(start_at_mean=False),
-    "warm-up": _reset(warmup=0),
-    "annealing to zero": _reset(cosine_by_batch=False, cosine_epochs=100, min_learning_rate=1e-6),
-    "two long runs a batch": _reset(runs=1, run_length=11),
-}
-
-
-def published_start(recipe: Recipe) -> Recipe:
-    """Return a recipe of the Conv-GRU without any part of the calm start."""
-    for without in CALM_PARTS.values():
-        recipe = without(recipe)
-    return recipe
 
 
 def named(name: str) -> Recipe:

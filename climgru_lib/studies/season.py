@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..recipes import published_start
 from ..workbook import Workbook
+from .calm_start import published_start
 from .plan import Study, Trial
 
 NAN = float("nan")

@@ -10,6 +10,7 @@ import torch
 from climgru_lib import recipes, splits
 from climgru_lib.contract import InputError
 from climgru_lib.recipes import RECIPES, Recipe, named, with_settings
+from climgru_lib.studies import calm_start
 
 
 def n_parameters(recipe, n_channels=6):
@@ -65,9 +66,9 @@ def test_compact_partners_train_alike():
 
 def test_the_published_start_undoes_every_part_of_the_calm_start():
     calm, published = named("compact-final"), named("published-final")
-    for part, without in recipes.CALM_PARTS.items():
+    for part, without in calm_start.CALM_PARTS.items():
         assert without(calm) != calm, part
-    start = recipes.published_start(calm)
+    start = calm_start.published_start(calm)
     training = (
         "start_at_mean",
         "warmup",
