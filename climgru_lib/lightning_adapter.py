@@ -81,7 +81,7 @@ class TrainingLog(lightning.Callback):
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
         self.random_state, self.stop_signal = None, None
         self.saved = self.epoch_started = time.monotonic()
-        self.previous_handlers: dict[int, Any] = {}
+        self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to continue in the middle of an epoch."""
@@ -101,7 +101,8 @@ class TrainingLog(lightning.Callback):
             if self.random_state[1:]:
                 torch.cuda.set_rng_state_all(self.random_state[1:])
         if threading.current_thread() is threading.main_thread():
-            self.previous_handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+            for number in SIGNALS:
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: Any) -> None:
         self.stop_signal = signal.Signals(number).name
@@ -109,8 +110,9 @@ class TrainingLog(lightning.Callback):
 
     def teardown(self, trainer, module, stage) -> None:
         """Give the signals back."""
-        for number, handler in self.previous_handlers.items():
-            signal.signal(number, handler)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self.previous_handlers.items():
+                signal.signal(number, handler)
         self.progress.close()
 
     def on_train_batch_start(self, trainer, module, batch, index) -> None:

@@ -5,6 +5,7 @@ The quick profile is the same list of parts with toy networks.
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -213,6 +214,7 @@ def run(
     for part in session.parts():
         results["parts"].append({"part": part.name} | attempt(part, limit - (time.monotonic() - started)))
         _write(book.folder, results, session.tables)
+        gc.collect()  # a trainer and its gigabytes hang in cycles of references
     return pd.DataFrame(results["parts"]).set_index("part")[["status", "seconds", "score"]]
 
 
