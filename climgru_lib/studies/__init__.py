@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from ..contract import InputError
-from . import calm_start, dice, first_final, folds, published, runner, season
+from . import calm_start, dice, first_final, first_start, folds, published, runner, season
 from .plan import Study, Trial
 from .report import differences, plot_curves, summary
 
 STUDIES = {
     "folds": folds.STUDY,
     "calm-start": calm_start.STUDY,
+    "first-start": first_start.STUDY,
     "season": season.STUDY,
     "dice": dice.STUDY,
     "first-final": first_final.STUDY,

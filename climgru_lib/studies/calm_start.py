@@ -6,7 +6,7 @@ split `clean` is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,25 +14,29 @@ from ..recipes import Recipe
 from ..workbook import Workbook
 from .plan import Study, Trial
 
+Change = Callable[[Recipe], Recipe]
+Parts = Mapping[str, Change]
 WHOLE = "all parts"
 
 
-def _rebuilt(**architecture: Any) -> Callable[[Recipe], Recipe]:
+def rebuilt(**architecture: Any) -> Change:
+    """Return the change of a recipe that changes its architecture."""
     return lambda recipe: replace(recipe, architecture={**recipe.architecture, **architecture})
 
 
-def _reset(**settings: Any) -> Callable[[Recipe], Recipe]:
+def reset(**settings: Any) -> Change:
+    """Return the change of a recipe that changes its settings."""
     return lambda recipe: replace(recipe, **settings)
 
 
 #: The parts of the calm start of `compact-final`, each with what takes it back to the published form.
-CALM_PARTS: dict[str, Callable[[Recipe], Recipe]] = {
-    "scaled features": _rebuilt(scaled=False),
-    "running normalisation": _rebuilt(norm="batch"),
-    "start at the mean": _reset(start_at_mean=False),
-    "warm-up": _reset(warmup=0),
-    "annealing to zero": _reset(cosine_by_batch=False, cosine_epochs=100, min_learning_rate=1e-6),
-    "two long runs a batch": _reset(runs=1, run_length=11),
+CALM_PARTS: Parts = {
+    "scaled features": rebuilt(scaled=False),
+    "running normalisation": rebuilt(norm="batch"),
+    "start at the mean": reset(start_at_mean=False),
+    "warm-up": reset(warmup=0),
+    "annealing to zero": reset(cosine_by_batch=False, cosine_epochs=100, min_learning_rate=1e-6),
+    "two long runs a batch": reset(runs=1, run_length=11),
 }
 
 
@@ -46,15 +50,25 @@ def published_start(recipe: Recipe) -> Recipe:
 def plan(book: Workbook, seeds: Sequence[int]) -> Iterator[Trial]:
     """Plan the whole, then the whole less one part, then the published start."""
     recipe = book.recipe("compact-final")
-    forms = {WHOLE: recipe} | {f"without {part}": without(recipe) for part, without in CALM_PARTS.items()}
-    for label, form in (forms | {"published start": published_start(recipe)}).items():
+    yield from leave_one_out(recipe, CALM_PARTS, {"published start": published_start(recipe)}, seeds)
+
+
+def leave_one_out(recipe: Recipe, parts: Parts, others: Mapping[str, Recipe], seeds: Sequence[int]) -> Iterator[Trial]:
+    """Plan a recipe whole, without each of its parts, then others; none sees the slice of the split `clean`."""
+    forms = {WHOLE: recipe} | {f"without {part}": without(recipe) for part, without in parts.items()}
+    for label, form in (forms | others).items():
         for seed in seeds:
             yield Trial(label, form, "decades", seed)
+
+
+def against_whole(parts: Parts, *others: str) -> dict[str, str]:
+    """Compare every form with the whole."""
+    return dict.fromkeys([*(f"without {part}" for part in parts), *others], WHOLE)
 
 
 STUDY = Study(
     "Which parts of the calm start does the Conv-GRU need?",
     plan,
     {"quick": 1, "full": 3},
-    against={f"without {part}": WHOLE for part in CALM_PARTS} | {"published start": WHOLE},
+    against=against_whole(CALM_PARTS, "published start"),
 )

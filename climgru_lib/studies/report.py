@@ -26,7 +26,8 @@ def write(folder: Path, study: Study, rows: pd.DataFrame, curves: pd.DataFrame) 
     if study.against:
         runs.write_atomically(folder / "differences.csv", differences(rows, study.against).to_csv)
     if len(curves):
-        figure = plot_curves(curves, study.published, rows)
+        first = curves["split"].iloc[0]
+        figure = plot_curves(curves[curves["split"] == first], study.published, rows[rows["split"] == first])
         runs.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
     return table
 

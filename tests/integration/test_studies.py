@@ -66,7 +66,10 @@ def test_the_table_by_hand():
 
 def test_an_unknown_study_is_refused(capsys):
     assert main(["study", "seeds"]) == 2
-    assert "no study 'seeds'; there are folds, calm-start, season, dice, first-final" in capsys.readouterr().err
+    assert (
+        "no study 'seeds'; there are folds, calm-start, first-start, season, dice, first-final"
+        in capsys.readouterr().err
+    )
 
 
 def rows_of(scores, label, **same) -> list[dict]:
@@ -137,7 +140,7 @@ def test_first_against_final_runs_once_and_scores_the_mean_of_its_seeds(store, t
     printed = capsys.readouterr().out
     folder = tmp_path / "study-first-final"
     rows = pd.read_csv(folder / "rows.csv")
-    labels = ["climatology", "pattern-scaling", *["Conv-GRU (final)"] * 2, *["3D-CNN (first)"] * 2]
+    labels = ["climatology", "pattern-scaling", "energy-balance", *["Conv-GRU (final)"] * 2, *["3D-CNN (first)"] * 2]
     assert rows[rows.slice == 0].label.tolist() == labels
     for label in dict.fromkeys(labels):
         assert label in printed
@@ -167,7 +170,7 @@ def _first(path) -> list[float]:
     return [slices[0]["avg"]["score"] for slices in json.loads(path.read_text()).values()]
 
 
-@pytest.mark.parametrize(("name", "size"), [("season", 10), ("dice", 4), ("calm-start", 8)])
+@pytest.mark.parametrize(("name", "size"), [("season", 10), ("dice", 4), ("calm-start", 8), ("first-start", 6)])
 def test_plans_hold_each_label_with_every_seed(name, size, store, tmp_path):
     book, study = Workbook("test", str(store), "full", 0, str(tmp_path)), studies.STUDIES[name]
     trials = list(study.plan(book, (0, 1, 2)))
