@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FORCINGS = ("CO2", "SO2", "CH4", "BC", "rsdt")
 TARGETS = ("tas", "pr")
@@ -94,6 +97,8 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
         If a variable, dimension or coordinate is missing, doubled or of the wrong length, or the emission grid
         is another than that of tas.
     """
+    import xarray as xr  # takes most of a second, which a refusal of arguments need not wait for
+
     missing = [name for name in VARIABLES if name not in dataset]
     if missing:
         raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(VARIABLES)}")

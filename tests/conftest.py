@@ -8,7 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
-from climgru_lib.data import open_dataset
+from climgru_lib.data.store import open_dataset
 
 SSP = ("ssp126", "ssp245", "ssp370", "ssp585")
 LAT, LON = np.linspace(-78.75, 78.75, 8), np.arange(12) * 30.0 + 15

@@ -1,7 +1,13 @@
 """World maps: figure style, rows of maps (truth, emulator, difference) and an interactive viewer."""
 
-from .rows import map_row, plot_map
-from .style import LOOKS, Look, style
-from .viewer import Viewer, month_map
+import lazy_loader
 
-__all__ = ["LOOKS", "Look", "Viewer", "map_row", "month_map", "plot_map", "style"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "canvas": ["MapRow", "Panel"],
+        "rows": ["map_row", "plot_map"],
+        "looks": ["LOOKS", "Look", "style"],
+        "viewer": ["Viewer", "month_map"],
+    },
+)

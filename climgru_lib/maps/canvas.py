@@ -19,8 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from .. import geography
-from .style import RC
+from .. import grid
+from .looks import RC
 
 # Sizes in inches, multiples of 0.05 so that frames fall on whole pixels; a world map is twice as wide as high.
 PANEL_WIDTH = 4.0  # of a map in a row
@@ -88,8 +88,8 @@ class MapRow:
         width: float = PANEL_WIDTH,
     ):
         edges = (
-            geography.cell_edges(np.unwrap(lon, period=360)),
-            np.clip(geography.cell_edges(np.asarray(lat)), -90, 90),
+            grid.cell_edges(np.unwrap(lon, period=360)),
+            np.clip(grid.cell_edges(np.asarray(lat)), -90, 90),
         )
         labels = [textwrap.fill(panel.label, LABEL_CHARACTERS) for panel in panels]
         map_width = width - 2 * MARGIN
@@ -158,4 +158,4 @@ class MapRow:
 @cache
 def coast() -> ShapelyFeature:
     """Return the bundled coastlines as a cartopy feature; nothing is downloaded."""
-    return ShapelyFeature(geography.coastlines().geoms, ccrs.PlateCarree(), facecolor="none", edgecolor="0.2")
+    return ShapelyFeature(grid.coastlines().geoms, ccrs.PlateCarree(), facecolor="none", edgecolor="0.2")

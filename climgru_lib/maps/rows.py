@@ -8,10 +8,10 @@ import cartopy.crs as ccrs
 import numpy as np
 import xarray as xr
 
-from .. import metrics
+from .. import grid
 from ..contract import InputError
 from .canvas import MapFigure, MapRow, Panel
-from .style import Look, difference_norm, field_norm, label_of, look_of, units_of
+from .looks import Look, difference_norm, field_norm, label_of, look_of, units_of
 
 
 def map_row(
@@ -154,7 +154,7 @@ def same_grid(truth: xr.DataArray | xr.Dataset, emulator: xr.DataArray | xr.Data
 
 def rmse_note(difference: np.ndarray, field: xr.DataArray) -> str:
     """Return the area-weighted RMSE of a difference map as text."""
-    rmse = np.sqrt(metrics.area_mean(np.square(difference, dtype=np.float64), field.lat.values))
+    rmse = np.sqrt(grid.area_mean(np.square(difference, dtype=np.float64), field.lat.values))
     return f"area-weighted RMSE {rmse:.2f} {units_of(field)}"
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 from IPython.display import display
 
-from .. import contract, emulate
+from .. import contract
 from ..contract import InputError
+from ..predict import output
 from .canvas import MapFigure, MapRow
+from .looks import look_of
 from .rows import caption, difference_panel, field_panel, rmse_note, same_grid
-from .style import look_of
 
 BASE_YEARS = 20  # anomalies are taken from the first 20 values of the calendar month
 
@@ -62,7 +63,7 @@ class Viewer:
         *,
         projection: ccrs.CRS | None = None,
     ):
-        self._prediction = by_scenario(emulate.open_prediction(prediction), "prediction")
+        self._prediction = by_scenario(output.open_prediction(prediction), "prediction")
         only = next(iter(self._prediction)) if len(self._prediction) == 1 else None
         self._truth = {} if truth is None else by_scenario(truth, "truth", default=only)
         first = next(iter(self._prediction.values()))

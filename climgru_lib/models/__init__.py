@@ -1,20 +1,35 @@
-"""Emulators: baselines fitted in closed form, networks in plain PyTorch, and a network on top of a baseline."""
+"""Emulators: simple methods fitted in closed form, the published networks, and our own on top of both (`compact`)."""
 
-from .baselines import Climatology, FitSeries, PatternScaling, Regression
-from .cnn3d import Cnn3d
-from .conv_gru import ConvGru
-from .energy_balance import EnergyBalance
-from .residual_gp import ResidualGP
-from .residual_gru import ResidualGru
+import lazy_loader
 
-__all__ = [
-    "Climatology",
-    "Cnn3d",
-    "ConvGru",
-    "EnergyBalance",
-    "FitSeries",
-    "PatternScaling",
-    "Regression",
-    "ResidualGP",
-    "ResidualGru",
-]
+from ..registry import Registry
+
+#: Name in a recipe to class; a class with ``trained = True`` is trained by gradient descent, one with ``fit`` is
+#: fitted in closed form (first, if it is both).
+MODELS = Registry(
+    "model",
+    {
+        "climatology": "models.simple:Climatology",
+        "regression": "models.simple:Regression",
+        "pattern_scaling": "models.simple:PatternScaling",
+        "energy_balance": "models.compact.energy_balance:EnergyBalance",
+        "residual_gp": "models.compact.residual_gp:ResidualGP",
+        "cnn3d": "models.cnn3d:Cnn3d",
+        "conv_gru": "models.conv_gru:ConvGru",
+        "residual_gru": "models.compact.residual_gru:ResidualGru",
+    },
+)
+
+_getattr, _dir, _names = lazy_loader.attach(
+    __name__,
+    submodules=["compact", "cores", "encoders", "normalisation"],
+    submod_attrs={
+        "cnn3d": ["Cnn3d", "ResidualBlock"],
+        "compact.energy_balance": ["EnergyBalance"],
+        "compact.residual_gp": ["ResidualGP"],
+        "compact.residual_gru": ["ResidualGru"],
+        "conv_gru": ["ConvGru"],
+        "simple": ["Climatology", "FitSeries", "PatternScaling", "Regression"],
+    },
+)
+__getattr__, __dir__, __all__ = _getattr, _dir, ["MODELS", *_names]

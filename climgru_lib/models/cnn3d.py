@@ -93,6 +93,8 @@ class Cnn3d(nn.Module):
     are those of these steps.
     """
 
+    trained = True
+
     def __init__(
         self,
         in_channels: int = 6,

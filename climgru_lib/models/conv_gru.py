@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..contract import InputError
+from .cores import last_outputs, project
 from .encoders import STRIDES, SqueezeExcite, encoded_grid, spatial_encoder
-from .gru_windows import last_outputs, project
 from .inputs import check_months, check_window
 
 _PARTS = ("spatial_encoder", "se", "temporal_model", "ln", "output_proj")
@@ -58,6 +58,8 @@ class ConvGru(nn.Module):
     InputError
         If the width is no multiple of 4, or the padding, the norm or the strides are unknown.
     """
+
+    trained = True
 
     def __init__(
         self,

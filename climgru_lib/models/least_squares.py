@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .baselines import FitSeries
+from .simple import FitSeries
 
 
 class Rows:

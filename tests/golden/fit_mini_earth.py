@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
-from climgru_lib.climate_statistics import Archive
-from climgru_lib.data import open_dataset
-from climgru_lib.embedded import PATHWAYS, energy_balance
-from climgru_lib.embedded.climate import DRIFT_YEARS, Maps
-from climgru_lib.embedded.scenarios import regional_emissions
-from climgru_lib.geography import land_fraction
+from climgru_lib.data.store import open_dataset
+from climgru_lib.grid import land_fraction
+from climgru_lib.mini_earth import PATHWAYS, energy_balance
+from climgru_lib.mini_earth.climate import DRIFT_YEARS, Maps
+from climgru_lib.mini_earth.realism import Archive
+from climgru_lib.mini_earth.scenarios import regional_emissions
 
 LATITUDES = np.arange(-90, 91, 15)
 N_MODES, RAIN_WEIGHT, N_MODE_BUMPS = 8, 2.0, 55

@@ -19,9 +19,10 @@ import torch
 import xarray as xr
 from safetensors.torch import load_file
 
-from climgru_lib import recipes, runs, series, splits, training
 from climgru_lib.cli import main
+from climgru_lib.data import splits, tensors
 from climgru_lib.models import ConvGru
+from climgru_lib.training import fit, recipes, runs, weights
 
 GRID = (8, 12)
 SIZES = {"grid": GRID, "width": 4, "hidden": 8, "layers": 2, "head": 16}
@@ -233,7 +234,7 @@ def test_an_import_that_was_broken_off_is_done_again(imported, store, tmp_path, 
 
     command = ["import", str(imported.parent / "theirs.ckpt"), str(tmp_path / "run"), "--data", str(store)]
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "save_weights", full)
+        patch.setattr(weights, "save_weights", full)
         with pytest.raises(OSError, match="disk full"):
             main(command)
     assert main(command) == 0
@@ -426,6 +427,6 @@ def test_a_run_that_the_published_code_would_misread_is_not_exported(key, value,
 
 
 def test_a_baseline_is_not_exported(dataset, tmp_path, capsys):
-    data = series.prepare(dataset, "published", splits.PUBLISHED)
-    training.fit(recipes.named("climatology"), data, tmp_path / "run")
+    data = tensors.prepare(dataset, "published", splits.PUBLISHED_SPLIT)
+    fit.train(recipes.named("climatology"), data, tmp_path / "run")
     assert "its model is climatology" in refused(capsys, "export", tmp_path / "run", tmp_path / "out.ckpt")

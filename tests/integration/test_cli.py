@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from climgru_lib import embedded
+from climgru_lib import mini_earth
 from climgru_lib.cli import main
 
 
@@ -21,7 +21,7 @@ from climgru_lib.cli import main
 def store(tmp_path_factory) -> Path:
     """A short embedded data set: long enough for the clean split with its 120 withheld months."""
     path = tmp_path_factory.mktemp("store") / "short.zarr"
-    embedded.write(path, n_months=168, n_members=2)
+    mini_earth.write(path, n_months=168, n_members=2)
     return path
 
 
@@ -145,7 +145,7 @@ def test_months_that_were_trained_on_are_not_scored(store, baseline, capsys):
 
 def test_too_few_months_for_the_window(tmp_path, capsys):
     short = tmp_path / "short.zarr"
-    embedded.write(short, n_months=125, n_members=1)
+    mini_earth.write(short, n_months=125, n_members=1)
     train = ("train", tmp_path / "run", "--recipe", "climatology", "--data", short)
     assert "125 months" in refused(capsys, *train, "--set", "window=130")
     assert "window 12" in refused(capsys, "evaluate", made(train, capsys), "--data", short)
@@ -165,7 +165,7 @@ def test_a_run_directory_of_another_recipe_is_not_touched(store, baseline, capsy
 
 def test_from_scores_to_files_and_a_map(store, baseline, tmp_path, capsys):
     longer = tmp_path / "longer.zarr"
-    embedded.write(longer, n_months=384, n_members=1)
+    mini_earth.write(longer, n_months=384, n_members=1)
     assert main(["evaluate", str(baseline), "--data", str(store)]) == 0
     table = capsys.readouterr().out
     assert "ssp370 2020-01..2028-12" in table and "limit: forced" in table
@@ -221,7 +221,7 @@ def test_calibration_from_the_command(store, baseline, tmp_path, capsys):
 
 def test_a_submission_with_the_variance_of_a_member(tmp_path):
     longer, run_dir = tmp_path / "longer.zarr", tmp_path / "run"
-    embedded.write(longer, n_months=384, n_members=1)
+    mini_earth.write(longer, n_months=384, n_members=1)
     assert main(["train", str(run_dir), "--recipe", "pattern-scaling", "--data", str(longer)]) == 0
     predict = ["predict", str(run_dir), "--data", str(longer), "--ssp", "ssp245", "--out"]
     for name, form in (

@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from climgru_lib import course
 from climgru_lib.cli import main
 from climgru_lib.contract import InputError
+from climgru_lib.course import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"}
@@ -35,25 +35,25 @@ def folder(tmp_path) -> Path:
 
 
 def test_parameters_reach_the_notebooks_that_declare_them(folder, tmp_path):
-    [path] = course.run(only=["00"], out=tmp_path / "out", parameters=["window=6"], folder=folder)
+    [path] = execute.run(only=["00"], out=tmp_path / "out", parameters=["window=6"], folder=folder)
     cells = nbformat.read(path, as_version=4).cells
     assert cells[-1].outputs[0].text == "window 6\n"
 
 
 def test_an_undeclared_parameter_is_refused_before_anything_runs(folder, tmp_path):
     with pytest.raises(InputError, match="no selected notebook has a parameter 'windw'; there are window"):
-        course.run(out=tmp_path / "out", parameters=["windw=6"], folder=folder)
+        execute.run(out=tmp_path / "out", parameters=["windw=6"], folder=folder)
     assert not (tmp_path / "out" / "notebooks").exists()
 
 
 def test_an_unknown_notebook_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="no notebook 09; there are 00, 01"):
-        course.run(only=["09"], out=tmp_path / "out", folder=folder)
+        execute.run(only=["09"], out=tmp_path / "out", folder=folder)
 
 
 def test_a_failing_notebook_is_named_with_its_cell_and_kept(folder, tmp_path):
-    with pytest.raises(course.NotebookFailed, match=r"01_second.ipynb failed in cell 3: ValueError: no rain"):
-        course.run(out=tmp_path / "out", folder=folder)
+    with pytest.raises(execute.NotebookFailed, match=r"01_second.ipynb failed in cell 3: ValueError: no rain"):
+        execute.run(out=tmp_path / "out", folder=folder)
     kept = nbformat.read(tmp_path / "out" / "notebooks" / "01_second.ipynb", as_version=4)
     assert any("before" in output.get("text", "") for cell in kept.cells for output in cell.get("outputs", []))
 
@@ -61,8 +61,8 @@ def test_a_failing_notebook_is_named_with_its_cell_and_kept(folder, tmp_path):
 def test_scrubbing_makes_two_executions_equal(folder, tmp_path):
     texts = []
     for name in ("a", "b"):
-        [path] = course.run(only=["00"], out=tmp_path / name, folder=folder)
-        texts.append(nbformat.writes(course.scrub(nbformat.read(path, as_version=4))))
+        [path] = execute.run(only=["00"], out=tmp_path / name, folder=folder)
+        texts.append(nbformat.writes(execute.scrub(nbformat.read(path, as_version=4))))
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["cells"][1]["execution_count"] == 2
 
@@ -75,7 +75,7 @@ def nbval(path: Path) -> subprocess.CompletedProcess:
 
 def test_nbval_notices_a_changed_shape_and_ignores_a_trained_digit(tmp_path):
     path = write_notebook(tmp_path / "n.ipynb", "print('shape', (2, 3))\nprint('[num] score = 0.81')")
-    course._execute(path, path, {}, 60)
+    execute._execute(path, path, {}, 60)
     assert nbval(path).returncode == 0
     text = path.read_text()
     path.write_text(text.replace("score = 0.81\\n", "score = 0.79\\n"))
@@ -129,10 +129,10 @@ def test_the_number_check_notices_a_number_outside_its_tolerance(tmp_path):
 
 @pytest.fixture(scope="session")
 def netcdf(tmp_path_factory) -> Path:
-    from climgru_lib import embedded
+    from climgru_lib import mini_earth
 
     path = tmp_path_factory.mktemp("netcdf") / "short.nc"
-    embedded.make(n_months=180, n_members=2, seed=3).to_netcdf(path)
+    mini_earth.make(n_months=180, n_members=2, seed=3).to_netcdf(path)
     return path
 
 

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib import runs, series
-from climgru_lib.batches import RunSampler
-from climgru_lib.emulate import Emulator, evaluate
-from climgru_lib.progress import PROGRESS, ScoreCurve, read_curve
-from climgru_lib.recipes import named
-from climgru_lib.splits import Split, Stretch
-from climgru_lib.training import fit
+from climgru_lib.data import tensors
+from climgru_lib.data.splits import Split, Stretch
+from climgru_lib.predict.emulator import Emulator
+from climgru_lib.score.curve import PROGRESS, ScoreCurve, read_curve
+from climgru_lib.score.evaluation import evaluate
+from climgru_lib.training import runs
+from climgru_lib.training.batches import RunSampler
+from climgru_lib.training.fit import train as fit
+from climgru_lib.training.recipes import named
 
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24), Stretch("ssp370", -36)))
 CALM = replace(
@@ -28,7 +30,7 @@ CALM = replace(
 
 @pytest.fixture(scope="module")
 def data(dataset):
-    return series.prepare(dataset, "published", LATE)
+    return tensors.prepare(dataset, "published", LATE)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_a_resumed_curve_has_every_point_once(data, watched, tmp_path, monkeypat
             raise MemoryError
         return gather(self, chosen)
 
-    monkeypatch.setattr("climgru_lib.lightning_adapter.CHECKPOINT_SECONDS", 0)  # a checkpoint after each batch
+    monkeypatch.setattr("climgru_lib.training.lightning_adapter.CHECKPOINT_SECONDS", 0)  # a checkpoint after each batch
     watch = ScoreCurve(CALM, data, tmp_path / "run", points=5)
     with monkeypatch.context() as patch:
         patch.setattr(RunSampler, "batch", stopping)
@@ -97,7 +99,7 @@ def test_training_starts_at_the_mean_map_of_its_targets(data, tmp_path):
     biases = [emulator.model.get_submodule(f"output_proj{i}")[-1].bias for i in (1, 2)]
     torch.testing.assert_close(torch.stack(biases).view(2, 8, 12).double(), mean, rtol=0, atol=1e-5)
     fields = emulator.fields(data.scenarios["ssp370"], data)
-    told = series.denormalise(mean, data.normalizer)
+    told = tensors.denormalise(mean, data.normalizer)
     assert np.abs(fields - told)[:, 0].max() < 0.2 * data.normalizer.target_std[0]
 
 

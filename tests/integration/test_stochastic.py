@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from climgru_lib import calibration, emulate, ensembles, metrics, recipes, series, splits, training
 from climgru_lib.contract import InputError
-from climgru_lib.splits import Split, Stretch
-from climgru_lib.stochastic import StochasticEmulator
+from climgru_lib.data import splits, tensors
+from climgru_lib.data.splits import Split, Stretch
+from climgru_lib.predict import emulator, output
+from climgru_lib.predict.ensemble import StochasticEmulator
+from climgru_lib.score import calibration, distributions, evaluation, metrics
+from climgru_lib.training import fit, recipes
 
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24), Stretch("ssp370", -36)))
 SCORED = range(120, 156)
@@ -18,19 +21,19 @@ SCORED = range(120, 156)
 
 @pytest.fixture
 def data(dataset):
-    return series.prepare(dataset, "published", LATE)
+    return tensors.prepare(dataset, "published", LATE)
 
 
 @pytest.fixture(scope="module")
 def run_dir(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "ps"
-    prepared = series.prepare(dataset, "published", LATE)
-    return training.fit(recipes.named("pattern-scaling"), prepared, folder, progress=False)
+    prepared = tensors.prepare(dataset, "published", LATE)
+    return fit.train(recipes.named("pattern-scaling"), prepared, folder, progress=False)
 
 
 @pytest.fixture
 def stochastic(run_dir, data):
-    return StochasticEmulator(emulate.Emulator.open(run_dir), data)
+    return StochasticEmulator(emulator.Emulator.open(run_dir), data)
 
 
 def test_the_weather_is_that_of_the_store(stochastic, raw):
@@ -56,7 +59,7 @@ def test_withheld_months_are_not_looked_at(run_dir, data, stochastic, poison):
     expected = [stochastic.variance_matched("ssp370", SCORED), *stochastic.draws("ssp370", 2)]
     data.scenarios["ssp370"].targets[:, SCORED.start :] = poison
     data.scenarios["ssp585"].targets[:, :12] = poison  # no full window before them
-    again = StochasticEmulator(emulate.Emulator.open(run_dir), data)
+    again = StochasticEmulator(emulator.Emulator.open(run_dir), data)
     for found, known in zip([again.variance_matched("ssp370", SCORED), *again.draws("ssp370", 2)], expected):
         np.testing.assert_array_equal(found, known)
 
@@ -67,8 +70,8 @@ def test_other_data_are_refused(run_dir, dataset):
 
 
 def test_a_preset_split_is_found_by_its_name(dataset, tmp_path):
-    prepared = series.prepare(dataset, "published", splits.named("D126"))
-    run_dir = training.fit(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
+    prepared = tensors.prepare(dataset, "published", splits.named("D126"))
+    run_dir = fit.train(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
     stochastic = StochasticEmulator.open(run_dir, dataset)
     lengths = sorted(len(record.tas) for record in stochastic.weather.records)
     assert lengths == [24] * 6 + [144] * 3  # two of the three scenarios lose 120 months of 144 in all three members
@@ -76,7 +79,7 @@ def test_a_preset_split_is_found_by_its_name(dataset, tmp_path):
 
 def test_an_ensemble_as_a_file(stochastic, tmp_path):
     dataset = stochastic.predict("ssp245", 2, seed=3)
-    path = emulate.write_prediction(dataset, tmp_path / "ensemble.nc")
+    path = output.write_prediction(dataset, tmp_path / "ensemble.nc")
     found = xr.open_dataset(path)
     assert found["tas"].dims == found["pr"].dims == ("member_id", "time", "lat", "lon")
     assert found["tas"].attrs["units"] == "K"
@@ -85,7 +88,7 @@ def test_an_ensemble_as_a_file(stochastic, tmp_path):
         np.testing.assert_array_equal(found["tas"][k], drawn[:, 0])
         np.testing.assert_array_equal(found["pr"][k], drawn[:, 1])
     with pytest.raises(InputError, match="a submission is one field, the ensemble has 2"):
-        emulate.write_prediction(dataset, tmp_path / "ensemble.csv")
+        output.write_prediction(dataset, tmp_path / "ensemble.csv")
     with pytest.raises(InputError, match="at least one draw, got 0"):
         stochastic.predict("ssp245", 0)
 
@@ -104,7 +107,7 @@ def test_the_matched_form_as_a_file(stochastic):
 
 @pytest.fixture
 def calibrated(stochastic, run_dir, data):
-    scores = emulate.evaluate(run_dir, data)
+    scores = evaluation.evaluate(run_dir, data)
     return scores, calibration.calibrate(stochastic, scores, 8, seed=4)
 
 
@@ -112,7 +115,7 @@ def test_calibration_is_what_the_metrics_say(stochastic, data, calibrated):
     scores, found = calibrated
     assert [one["months"] for one in found] == [one["months"] for one in scores]
     rows, first = found[1]["rows"], stochastic.emulator.first
-    members = series.denormalise(data.scenarios["ssp370"].targets, data.normalizer)[:, SCORED]
+    members = tensors.denormalise(data.scenarios["ssp370"].targets, data.normalizer)[:, SCORED]
     draws = np.stack([drawn[SCORED.start - first :] for drawn in stochastic.draws("ssp370", 8, seed=4)])
 
     def score(field):
@@ -124,11 +127,11 @@ def test_calibration_is_what_the_metrics_say(stochastic, data, calibrated):
     assert rows["score: mean"][1] == scores[1]["limits"]["forced"]["score"]
     assert rows["score: variance-matched"][0] == pytest.approx(score(stochastic.variance_matched("ssp370", SCORED)))
     assert rows["score: one draw"][0] == pytest.approx(np.mean([score(draw) for draw in draws]))
-    spread = [ensembles.spread_skill(draws[:, :, 1], member[:, 1], data.lat) for member in members]
+    spread = [distributions.spread_skill(draws[:, :, 1], member[:, 1], data.lat) for member in members]
     assert rows["pr spread-skill"][0] == pytest.approx(np.mean(spread))
-    ranks = [ensembles.rank_histogram(draws[:, :, 0], member[:, 0], data.lat) for member in members]
+    ranks = [distributions.rank_histogram(draws[:, :, 0], member[:, 0], data.lat) for member in members]
     assert rows["tas fullest rank"][0] == pytest.approx(9 * np.mean([rank.max() for rank in ranks]))
-    levels = [ensembles.quantiles(field[:, 1], np.array([0.9]), data.lat)[0] for field in (*draws, *members)]
+    levels = [distributions.quantiles(field[:, 1], np.array([0.9]), data.lat)[0] for field in (*draws, *members)]
     expected = np.mean([drawn / true for drawn in levels[:8] for true in levels[8:]])
     assert rows["pr quantile 0.9, ratio"][0] == pytest.approx(expected)
     pairs = [levels[8 + a] / levels[8 + b] for a in range(3) for b in range(3) if a != b]
@@ -152,7 +155,7 @@ def test_a_right_ensemble_is_found_right(calibrated):
 
 def test_a_wrong_ensemble_is_found_wrong(stochastic, run_dir, data, monkeypatch):
     """Twice the anomalies: spread 2, four times the variance, truths in the middle ranks."""
-    scores = emulate.evaluate(run_dir, data)[1:]
+    scores = evaluation.evaluate(run_dir, data)[1:]
     draws, mean = stochastic.draws, stochastic.mean("ssp370")
 
     def twice(*args):
@@ -169,10 +172,10 @@ def test_a_wrong_ensemble_is_found_wrong(stochastic, run_dir, data, monkeypatch)
 
 
 def test_one_member_has_scores_and_no_limits(dataset, tmp_path):
-    alone = series.prepare(dataset.isel(member_id=slice(1)), "published", LATE)
-    run_dir = training.fit(recipes.named("climatology"), alone, tmp_path / "run", progress=False)
-    stochastic = StochasticEmulator(emulate.Emulator.open(run_dir), alone)
-    scores = emulate.evaluate(run_dir, alone)[:1]
+    alone = tensors.prepare(dataset.isel(member_id=slice(1)), "published", LATE)
+    run_dir = fit.train(recipes.named("climatology"), alone, tmp_path / "run", progress=False)
+    stochastic = StochasticEmulator(emulator.Emulator.open(run_dir), alone)
+    scores = evaluation.evaluate(run_dir, alone)[:1]
     found = calibration.calibrate(stochastic, scores, 3)
     rows = json.loads(json.dumps(found))[0]["rows"]
     assert rows["score: one draw"][1:] == rows["tas CRPS"][1:] == rows["pr quantile 0.5, ratio"][1:] == [None, None]
@@ -185,17 +188,17 @@ def test_one_member_has_scores_and_no_limits(dataset, tmp_path):
 
 
 def test_a_leaky_slice_is_not_calibrated(dataset, tmp_path):
-    prepared = series.prepare(dataset, "published", splits.PUBLISHED)
-    run_dir = training.fit(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
-    scores = emulate.evaluate(run_dir, prepared)
+    prepared = tensors.prepare(dataset, "published", splits.PUBLISHED_SPLIT)
+    run_dir = fit.train(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
+    scores = evaluation.evaluate(run_dir, prepared)
     with pytest.raises(InputError, match=r"ssp370 2019-01\.\.2027-12 was trained on, and draws are made of it"):
-        calibration.calibrate(StochasticEmulator(emulate.Emulator.open(run_dir), prepared), scores, 3)
+        calibration.calibrate(StochasticEmulator(emulator.Emulator.open(run_dir), prepared), scores, 3)
 
 
 def test_unequal_members_are_taken_as_they_are(dataset, tmp_path):
     """The published split withholds the end of ssp370 from the first member alone."""
-    prepared = series.prepare(dataset, "published", splits.PUBLISHED)
-    run_dir = training.fit(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
-    stochastic = StochasticEmulator(emulate.Emulator.open(run_dir), replace(prepared, split=None))
+    prepared = tensors.prepare(dataset, "published", splits.PUBLISHED_SPLIT)
+    run_dir = fit.train(recipes.named("climatology"), prepared, tmp_path / "run", progress=False)
+    stochastic = StochasticEmulator(emulator.Emulator.open(run_dir), replace(prepared, split=None))
     lengths = sorted(len(record.tas) for record in stochastic.weather.records)
     assert lengths == [24] + [144] * 8

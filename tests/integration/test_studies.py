@@ -7,18 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from climgru_lib import embedded, splits, studies, training
+from climgru_lib import mini_earth
 from climgru_lib.cli import main
-from climgru_lib.emulate import open_prediction, score_slice
-from climgru_lib.studies import folds, report
-from climgru_lib.workbook import COLUMNS, Workbook
+from climgru_lib.course import study as studies
+from climgru_lib.course.study import folds, report
+from climgru_lib.course.workbook import Workbook
+from climgru_lib.data import splits
+from climgru_lib.predict.output import open_prediction
+from climgru_lib.score.evaluation import score_slice
+from climgru_lib.score.tables import COLUMNS
+from climgru_lib.training import fit
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """Coarse, but long enough for the fold that is scored 49 years before the end."""
     path = tmp_path_factory.mktemp("study") / "coarse.zarr"
-    embedded.write(path, n_months=620, n_members=2, lat=np.linspace(-78.75, 78.75, 8), lon=np.arange(12) * 30.0 + 15)
+    mini_earth.write(path, n_months=620, n_members=2, lat=np.linspace(-78.75, 78.75, 8), lon=np.arange(12) * 30.0 + 15)
     return path
 
 
@@ -26,9 +31,9 @@ def test_folds_are_run_once_and_reused(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(folds, "RECIPES", ("climatology", "pattern-scaling"))
     monkeypatch.setenv("CLIMGRU_OUT", str(tmp_path))
     fitted = []
-    fit = training.fit_series
+    fit_series = fit.fit_series
     monkeypatch.setattr(
-        training, "fit_series", lambda data, recipe: fitted.append(data.split.name) or fit(data, recipe)
+        fit, "fit_series", lambda data, recipe: fitted.append(data.split.name) or fit_series(data, recipe)
     )
     assert main(["study", "folds", "--data", str(store)]) == 0
     first = capsys.readouterr().out.splitlines()

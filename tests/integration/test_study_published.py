@@ -6,14 +6,13 @@ import pandas as pd
 import pytest
 import torch
 
-from climgru_lib.batches import RunSampler
-from climgru_lib.bench import parts as bench_parts
 from climgru_lib.cli import main
-from climgru_lib.recipes import named
-from climgru_lib.studies import published
-from climgru_lib.studies.plan import Trial
-from climgru_lib.studies.published import Part, attempt
-from climgru_lib.workbook import Workbook
+from climgru_lib.course.study import published
+from climgru_lib.course.study.plan import Trial
+from climgru_lib.course.study.published import Part, attempt
+from climgru_lib.course.workbook import Workbook
+from climgru_lib.training.batches import RunSampler
+from climgru_lib.training.recipes import named
 
 PARTS = [
     "timings",
@@ -33,7 +32,6 @@ PARTS = [
 @pytest.fixture
 def quick(monkeypatch):
     """Small matrices for the probe; no tests within the test."""
-    monkeypatch.setitem(bench_parts.PROBE, "cpu", 64)
     monkeypatch.setattr(published, "CUDA_TESTS", published.CUDA_TESTS / "absent")
 
 
@@ -62,7 +60,7 @@ def test_every_part_is_done_at_toy_size_and_none_twice(store, tmp_path, quick, m
     timings = pd.read_csv(tmp_path / "study-published" / "timings.csv")
     assert (timings["ratio"].dropna() > 0).sum() == 4  # two lengths of runs, three members and two
     assert {path.name for path in (tmp_path / "study-published").iterdir()} >= {"curves.csv", "results.json"}
-    monkeypatch.setattr("climgru_lib.training._train", None)  # a second call trains nothing
+    monkeypatch.setattr("climgru_lib.training.fit._train", None)  # a second call trains nothing
     assert main(command) == 0
     again = {part["part"]: part for part in results(tmp_path)["parts"]}
     assert {part["status"] for part in again.values()} == {"done"}

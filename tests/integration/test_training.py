@@ -11,14 +11,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from climgru_lib import metrics, runs, series, splits
-from climgru_lib.batches import RunSampler
 from climgru_lib.contract import InputError
-from climgru_lib.emulate import Emulator, evaluate, open_prediction, score_slice, write_prediction
+from climgru_lib.data import splits, tensors
+from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.models import ResidualGru
-from climgru_lib.recipes import Recipe, named
-from climgru_lib.splits import Split, Stretch
-from climgru_lib.training import fit, fit_series
+from climgru_lib.predict.emulator import Emulator
+from climgru_lib.predict.output import open_prediction, write_prediction
+from climgru_lib.score import metrics
+from climgru_lib.score.evaluation import evaluate, score_slice
+from climgru_lib.training import runs, weights
+from climgru_lib.training.batches import RunSampler
+from climgru_lib.training.fit import fit_series
+from climgru_lib.training.fit import train as fit
+from climgru_lib.training.recipe import Recipe
+from climgru_lib.training.recipes import named
 
 WINDOW, LEAD, FIRST = 4, 1, 4
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24), Stretch("ssp370", -36)))
@@ -49,7 +55,7 @@ RESIDUAL = replace(
 
 @pytest.fixture(scope="module")
 def data(dataset):
-    return series.prepare(dataset, "published", LATE)
+    return tensors.prepare(dataset, "published", LATE)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +134,7 @@ def test_stopped_and_resumed_gives_the_same_weights_to_the_bit(data, finished, t
 def test_a_resume_takes_the_fitted_part_from_the_checkpoint(dataset, tmp_path, monkeypatch):
     small = {"architecture": {"width": 4, "modes": 5}, "window": WINDOW, "epochs": 2, "runs": 4, "run_length": 12}
     recipe = replace(named("compact"), **small)
-    data = series.prepare(dataset, recipe.season, LATE)
+    data = tensors.prepare(dataset, recipe.season, LATE)
     whole = train(recipe, data, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
@@ -161,7 +167,7 @@ def test_a_run_broken_before_its_first_checkpoint_starts_again(data, finished, t
 
 def test_a_run_broken_between_training_and_its_last_line_is_finished_by_a_resume(data, finished, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "save_weights", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        patch.setattr(weights, "save_weights", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
         with pytest.raises(OSError, match="disk full"):
             train(TINY, data, tmp_path / "run")
     resumed = train(TINY, data, tmp_path / "run", resume=True)
@@ -372,8 +378,8 @@ def test_scores_are_those_of_the_fields_against_each_member(raw, data, finished)
 
 def test_withheld_months_do_not_reach_the_limits(dataset):
     """A store that withholds the end of a scenario has the limits of one that ends before."""
-    short = series.prepare(dataset.isel(time=slice(120)), "published", LATE)
-    broken = series.prepare(dataset, "published", LATE)
+    short = tensors.prepare(dataset.isel(time=slice(120)), "published", LATE)
+    broken = tensors.prepare(dataset, "published", LATE)
     broken.scenarios["ssp370"].targets[:, 120:] = 0
     broken.scenarios["ssp370"].withheld[:, 120:] = True
     broken.fingerprint = "broken"
@@ -407,7 +413,7 @@ def test_months_trained_on_are_not_scored(data, finished):
 
 
 def test_a_published_run_is_marked_leaky_on_its_own_slice_and_refused_elsewhere(dataset, tmp_path):
-    published = series.prepare(dataset, "published", splits.PUBLISHED)
+    published = tensors.prepare(dataset, "published", splits.PUBLISHED_SPLIT)
     run_dir = train(replace(TINY, epochs=1), published, tmp_path / "leak")
     (result,) = evaluate(run_dir, published)
     assert (result["leaky"], result["months"]) == (True, ["2019-01", "2027-12"])
@@ -456,7 +462,7 @@ def test_baselines_are_runs_like_any_other(raw, data, tmp_path, name, capsys):
 @pytest.fixture(scope="module")
 def on_a_prior(dataset, tmp_path_factory):
     """Data and an uninterrupted run of a network on top of a fitted model."""
-    prepared = series.prepare(dataset, RESIDUAL.season, LATE)
+    prepared = tensors.prepare(dataset, RESIDUAL.season, LATE)
     return prepared, train(RESIDUAL, prepared, tmp_path_factory.mktemp("runs") / "residual")
 
 

@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from climgru_lib import calibration, data, emulate, metrics, recipes, series, splits, studies, training
-from climgru_lib.stochastic import StochasticEmulator
-from climgru_lib.workbook import COLUMNS
+from climgru_lib import grid
+from climgru_lib.course import study as studies
+from climgru_lib.data import splits, tensors
+from climgru_lib.data.store import open_dataset
+from climgru_lib.predict import emulator
+from climgru_lib.predict.ensemble import StochasticEmulator
+from climgru_lib.score import calibration, evaluation
+from climgru_lib.score.tables import COLUMNS
+from climgru_lib.training import fit, recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPACK = ROOT.parent / "shared" / "data" / "unpack.py"
@@ -42,7 +48,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def extract(store):
-    return data.open_dataset(store)
+    return open_dataset(store)
 
 
 @pytest.mark.parametrize("name", ["clean", "unseen:ssp370"])
@@ -52,9 +58,9 @@ def test_the_readme_tells_what_the_recipes_score(name, extract, tmp_path):
     for name_of_recipe in sorted(set(rows) - set(LIMITS)):
         recipe = recipes.named(name_of_recipe)
         if recipe.season not in prepared:
-            prepared = {recipe.season: series.prepare(extract, recipe.season, splits.named(name))}
-        run = training.fit(recipe, prepared[recipe.season], tmp_path / recipe.name, progress=False)
-        scored = emulate.evaluate(run, prepared[recipe.season])[0]
+            prepared = {recipe.season: tensors.prepare(extract, recipe.season, splits.named(name))}
+        run = fit.train(recipe, prepared[recipe.season], tmp_path / recipe.name, progress=False)
+        scored = evaluation.evaluate(run, prepared[recipe.season])[0]
         exact = 5e-3 if recipe.is_network else 1e-3  # float32 sums of other machines and thread counts add up
         told = [scored["avg"][column] for column in COLUMNS]
         assert told == pytest.approx(rows[recipe.name], abs=exact), recipe.name
@@ -103,10 +109,10 @@ def ensemble_rows() -> dict[tuple[str, str], list[str]]:
 
 @pytest.mark.parametrize(("split", "recipe"), ensemble_rows())
 def test_notebook_08_tells_how_ensembles_of_real_data_are(split, recipe, extract, tmp_path):
-    prepared = series.prepare(extract, recipes.named(recipe).season, splits.named(split))
-    run = training.fit(recipes.named(recipe), prepared, tmp_path / "run", progress=False)
-    stochastic = StochasticEmulator(emulate.Emulator.open(run), prepared)
-    found = calibration.calibrate(stochastic, emulate.evaluate(run, prepared)[:1], 16, seed=0)[0]["rows"]
+    prepared = tensors.prepare(extract, recipes.named(recipe).season, splits.named(split))
+    run = fit.train(recipes.named(recipe), prepared, tmp_path / "run", progress=False)
+    stochastic = StochasticEmulator(emulator.Emulator.open(run), prepared)
+    found = calibration.calibrate(stochastic, evaluation.evaluate(run, prepared)[:1], 16, seed=0)[0]["rows"]
     names = [f"score: {name}" for name in ("mean", "variance-matched", "one draw")]
     names += [f"{var} {name}" for name in ENSEMBLE for var in ("tas", "pr")]
     for name, cell in zip(names, ensemble_rows()[split, recipe], strict=True):
@@ -114,7 +120,7 @@ def test_notebook_08_tells_how_ensembles_of_real_data_are(split, recipe, extract
         exact = 1.5e-3 if name.startswith("score") else 0.015  # half of the last digit, and float32 sums
         assert told == pytest.approx(found[name][: len(told)], abs=exact), name
     if (split, recipe) == ("clean", "energy-balance"):
-        slopes = 100 * metrics.area_mean(stochastic.weather.slope, prepared.lat)
+        slopes = 100 * grid.area_mean(stochastic.weather.slope, prepared.lat)
         assert slopes == pytest.approx([-2.0, 5.8], abs=0.06)
     assert found["pr fullest rank"][0] == found["pr lowest rank"][0]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from climgru_lib import recipes
-from climgru_lib.workbook import COLUMNS
+from climgru_lib.score.tables import COLUMNS
+from climgru_lib.training import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "expected" / "results"

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
+from climgru_lib.data.tensors import Normalizer
 from climgru_lib.models import Climatology, PatternScaling, Regression, ResidualGP
-from climgru_lib.models.baselines import FitSeries
-from climgru_lib.series import Normalizer
+from climgru_lib.models.simple import FitSeries
 
 LAT = np.array([-60.0, -20.0, 20.0, 60.0])
 AREA = np.cos(np.deg2rad(LAT)) / np.cos(np.deg2rad(LAT)).mean()

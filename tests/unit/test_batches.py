@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib import splits
-from climgru_lib.batches import Batch, RunSampler
-from climgru_lib.recipes import Recipe
-from climgru_lib.series import EmulationData, Scenario
-from climgru_lib.splits import Split, Stretch
+from climgru_lib.data import splits
+from climgru_lib.data.splits import Split, Stretch
+from climgru_lib.data.tensors import EmulationData, Scenario
+from climgru_lib.training.batches import Batch, RunSampler
+from climgru_lib.training.recipe import Recipe
 
 T, MEMBERS = 150, 3
 SSP = ("ssp126", "ssp245", "ssp370", "ssp585")
 SPLITS = {
-    "published": splits.PUBLISHED,
+    "published": splits.PUBLISHED_SPLIT,
     "clean": splits.CLEAN,
     "unseen": Split("unseen", (Stretch("ssp370"),), ()),
     "gaps": Split("gaps", (Stretch("ssp126", 40, 90), Stretch("ssp585", 20, 30, (1,)), Stretch("ssp585", 0, 15)), ()),

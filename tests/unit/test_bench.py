@@ -3,15 +3,20 @@
 import json
 from dataclasses import replace
 
+import benchmarks
 import numpy as np
 import pytest
 import torch
+from benchmarks import loading, measure, parts, prediction, tables, training
 
-from climgru_lib import bench, recipes, series, splits, submission
-from climgru_lib.batches import RunSampler
-from climgru_lib.bench import loading, measure, parts, prediction, tables, training
 from climgru_lib.contract import InputError
-from climgru_lib.emulate import Emulator
+from climgru_lib.course.study import steps
+from climgru_lib.course.study.measure import Row, in_turn
+from climgru_lib.data import splits, tensors
+from climgru_lib.predict import output
+from climgru_lib.predict.emulator import Emulator
+from climgru_lib.training import recipes
+from climgru_lib.training.batches import RunSampler
 
 CPU = torch.device("cpu")
 
@@ -21,7 +26,7 @@ def small(dataset):
     """Return a small network's recipe and data of two members, without dropout so that forms can be compared."""
     settings = {"width": 4, "hidden": 8, "layers": 2, "head": 16, "dropout": 0.0}
     recipe = replace(recipes.named("published-final"), architecture=settings, run_length=5)
-    return recipe, series.prepare(dataset.isel(member_id=slice(2)), recipe.season, splits.CLEAN)
+    return recipe, tensors.prepare(dataset.isel(member_id=slice(2)), recipe.season, splits.CLEAN)
 
 
 def test_plain_loading_gives_our_tensors(store):
@@ -39,7 +44,7 @@ def test_plain_submission_is_ours_to_the_byte(tmp_path):
     dataset = tables.prediction(n_lat=3, n_lon=4)
     dataset["pr"][7, 1] = [0, 1e-7, 1.5, 123456.789]
     tables.plain_csv(dataset, tmp_path / "plain.csv")
-    submission.write_submission(dataset, tmp_path / "ours.csv")
+    output.write_submission(dataset, tmp_path / "ours.csv")
     content = (tmp_path / "ours.csv").read_bytes()
     assert content == (tmp_path / "plain.csv").read_bytes()
     assert content.count(b"\n") == 1 + 360 * 2 * 3 * 4
@@ -47,18 +52,18 @@ def test_plain_submission_is_ours_to_the_byte(tmp_path):
 
 def test_plain_and_our_step_have_the_same_loss(small):
     recipe, data = small
-    trainee = training.Trainee(recipe, data, CPU)
+    trainee = steps.Trainee(recipe, data, CPU)
     trainee.module.eval()  # in training batch norm would take its statistics over other months
     sampler = RunSampler(data, recipe, seed=0, device=CPU)
     runs = sampler.plan(0)[0]
     chosen = [(run.ssp, m, t) for run in runs for t in range(run.first, run.last) for m in range(2)]
-    plain = trainee.plain_loss(*training.plain_batch(data, recipe, chosen))
+    plain = trainee.plain_loss(*steps.plain_batch(data, recipe, chosen))
     assert trainee.our_loss(sampler.batch(runs)).item() == pytest.approx(plain.item(), rel=1e-5)
 
 
 def test_random_targets_may_be_trained_on_and_differ(small):
     recipe, data = small
-    chosen = training.shuffled_targets(data, recipe, np.random.default_rng(0), 32)
+    chosen = steps.shuffled_targets(data, recipe, np.random.default_rng(0), 32)
     assert len(set(chosen)) == 32
     assert all(12 <= month < (36 if ssp == "ssp370" else 156) for ssp, _, month in chosen)
 
@@ -66,7 +71,7 @@ def test_random_targets_may_be_trained_on_and_differ(small):
 def test_our_batch_is_a_full_run_of_the_members_wanted(small):
     recipe, data = small
     for members in (1, 2):
-        batch = training.our_batch(data, recipe, members, CPU)
+        batch = steps.our_batch(data, recipe, members, CPU)
         assert batch.targets.shape == (1, 5, members, 2, 8, 12)
         assert batch.mask.shape == (1, 5, members)
         assert batch.mask.all()
@@ -92,7 +97,7 @@ def test_plain_prediction_is_ours(small):
     scenario = data.scenarios["ssp126"]
     plain = prediction.plain_fields(emulator, scenario.inputs)
     ours = emulator.fields(scenario, data)
-    np.testing.assert_allclose(series.denormalise(plain, data.normalizer), ours, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(tensors.denormalise(plain, data.normalizer), ours, rtol=1e-5, atol=1e-4)
     assert len(prediction.plain_fields(emulator, scenario.inputs, 7)) == 7
 
 
@@ -116,7 +121,7 @@ def test_rows_of_training_and_prediction(small, monkeypatch):
 
 
 def test_a_row_says_median_spread_and_ratio():
-    row = measure.Row("write", "s", ours=[1.0, 4.0, 2.0], plain=[30.0, 10.0, 20.0], facts={"rows": 7})
+    row = Row("write", "s", ours=[1.0, 4.0, 2.0], plain=[30.0, 10.0, 20.0], facts={"rows": 7})
     assert row.to_json() == {
         "what": "write",
         "unit": "s",
@@ -126,13 +131,13 @@ def test_a_row_says_median_spread_and_ratio():
         "rows": 7,
     }
     assert row.to_text().split() == "write 20 (10 .. 30) 2 (1 .. 4) s 10.0 x rows 7".split()
-    assert "ratio" in measure.Row("score", "s", [3.0]).to_json()
-    assert measure.Row("score", "s", [3.0]).ratio is None
+    assert "ratio" in Row("score", "s", [3.0]).to_json()
+    assert Row("score", "s", [3.0]).ratio is None
 
 
 def test_forms_are_timed_in_turn():
     calls = []
-    took = measure.in_turn({"plain": lambda: calls.append("p"), "ours": lambda: calls.append("o")}, 3)
+    took = in_turn({"plain": lambda: calls.append("p"), "ours": lambda: calls.append("o")}, 3)
     assert "".join(calls) == "popopo"
     assert [len(times) for times in took.values()] == [3, 3]
 
@@ -146,19 +151,19 @@ def test_memory_of_a_child_is_its_own():
 
 
 def test_table_and_json(capsys, monkeypatch):
-    row = measure.Row("something", "s", [2.0], [8.0])
+    row = Row("something", "s", [2.0], [8.0])
     monkeypatch.setattr(tables, "rows", lambda: iter([row]))
     monkeypatch.setattr(training, "rows", lambda: iter([row, row]))
-    monkeypatch.setattr(bench, "BENCHES", {"one": "tables", "two": "training"})
-    results = bench.run()
+    monkeypatch.setattr(benchmarks, "BENCHES", {"one": "tables", "two": "training"})
+    results = benchmarks.run()
     out = capsys.readouterr().out.splitlines()
     assert json.loads(out[-1]) == results
     assert [len(results[name]) for name in ("one", "two")] == [1, 2]
     assert results["machine"].keys() == {"device", "threads", "python", "torch"}
     assert sum(line.startswith("something") and "4.0 x" in line for line in out) == 3
-    assert bench.run("two").keys() == {"machine", "two"}
+    assert benchmarks.run("two").keys() == {"machine", "two"}
 
 
 def test_an_unknown_bench_is_refused():
     with pytest.raises(InputError, match="no bench 'speed'; there are data, submission, memory, predict, train"):
-        bench.run("speed")
+        benchmarks.run("speed")

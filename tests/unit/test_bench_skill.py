@@ -4,14 +4,15 @@ from dataclasses import replace
 from itertools import chain, islice
 from types import SimpleNamespace
 
+import benchmarks
 import numpy as np
 import pytest
 import torch
+from benchmarks import skill
 
-from climgru_lib import bench, series
-from climgru_lib.bench import skill
 from climgru_lib.contract import InputError
-from climgru_lib.recipes import named
+from climgru_lib.data import tensors
+from climgru_lib.training.recipes import named
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def small(dataset, monkeypatch):
     recipe = named("compact-final")
     sizes = {"width": 4, "hidden": 8, "head": 16}
     tiny = replace(recipe, architecture=recipe.architecture | sizes, runs=1, run_length=1)
-    return tiny, series.prepare(dataset.isel(member_id=slice(2)), recipe.season, skill.SPLIT)
+    return tiny, tensors.prepare(dataset.isel(member_id=slice(2)), recipe.season, skill.SPLIT)
 
 
 def test_published_batches_hold_each_pair_at_most_once_an_epoch(small, monkeypatch):
@@ -72,11 +73,11 @@ def test_both_forms_learn_from_their_own_batches(small):
 def test_scores_of_a_constant_error(dataset):
     """2 K too warm: mean over tas and pr of 0.1 x 2 + 1 x 2 and 0."""
     recipe = named("compact-final")
-    prepared = series.prepare(dataset.isel(member_id=slice(1)), recipe.season, skill.SPLIT)
+    prepared = tensors.prepare(dataset.isel(member_id=slice(1)), recipe.season, skill.SPLIT)
 
     def fields(scenario, data, months):
         assert months == range(48, 156)
-        return series.denormalise(scenario.targets[0, months], data.normalizer) + np.array([2, 0])[:, None, None]
+        return tensors.denormalise(scenario.targets[0, months], data.normalizer) + np.array([2, 0])[:, None, None]
 
     found = skill.scores(SimpleNamespace(recipe=recipe, fields=fields), prepared)
     assert found == pytest.approx({"ssp126": 1.1, "ssp370": 1.1, "ssp585": 1.1}, rel=1e-5)
@@ -109,11 +110,11 @@ def test_rows_compare_as_many_steps_and_as_many_epochs(store, monkeypatch):
 
 def test_skill_runs_when_named_alone_and_alone_takes_a_store(monkeypatch):
     with pytest.raises(InputError, match="--data is for the bench skill"):
-        bench.run("train", "some.zarr")
+        benchmarks.run("train", "some.zarr")
     asked = []
     monkeypatch.setattr(skill, "rows", lambda path="embedded": asked.append(path) or [])
-    monkeypatch.setattr(bench, "BENCHES", {})
-    assert bench.run().keys() == {"machine"}
-    bench.run("skill")
-    bench.run("skill", "some.zarr")
+    monkeypatch.setattr(benchmarks, "BENCHES", {})
+    assert benchmarks.run().keys() == {"machine"}
+    benchmarks.run("skill")
+    benchmarks.run("skill", "some.zarr")
     assert asked == ["embedded", "some.zarr"]

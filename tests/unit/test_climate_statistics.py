@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from climgru_lib.climate_statistics import compare, deviation, measure
-from climgru_lib.climate_statistics.archive import Archive
 from climgru_lib.contract import InputError
-from climgru_lib.embedded.store import _times
+from climgru_lib.mini_earth.realism import compare, deviation, measure
+from climgru_lib.mini_earth.realism.archive import Archive
+from climgru_lib.mini_earth.store import _times
 
 LAT, LON = np.arange(-87.5, 90, 5.0), np.arange(2.5, 360, 5.0)
 YEARS, SSPS = 30, ("ssp126", "ssp370", "ssp585")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from climgru_lib.comparison import paired_difference
+from climgru_lib.score.compare import paired_difference
 
 
 def mse(prediction, truth):

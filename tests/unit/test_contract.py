@@ -6,7 +6,7 @@ import xarray as xr
 
 from climgru_lib import contract
 from climgru_lib.contract import DataError
-from climgru_lib.data import open_dataset
+from climgru_lib.data.store import open_dataset
 
 
 def put(raw, name, value, **at):

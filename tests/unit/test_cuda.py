@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from climgru_lib.losses import CompositeLoss
 from climgru_lib.models import Cnn3d, ConvGru
+from climgru_lib.training.losses import CompositeLoss
+from climgru_lib.training.recipe import PUBLISHED_LOSS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -43,7 +44,7 @@ def test_predictions_agree_with_the_cpu(name):
 def test_gradients_of_the_published_loss_agree_with_the_cpu(name):
     def gradient(network, months):
         fields = network.eval().forward_series(months, 12).flatten(0, 1)
-        CompositeLoss()(fields, torch.zeros_like(fields)).backward()
+        CompositeLoss(PUBLISHED_LOSS)(fields, torch.zeros_like(fields)).backward()
         return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
 
     cpu, cuda = on_both(name, gradient)

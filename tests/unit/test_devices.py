@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from climgru_lib.devices import matmul_precision
+from climgru_lib.training.devices import matmul_precision
 
 FLAGS = (torch.backends.cuda.matmul, torch.backends.cudnn)
 

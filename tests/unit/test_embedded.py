@@ -8,13 +8,14 @@ import pytest
 import xarray as xr
 import zarr
 
-from climgru_lib import embedded, noise
-from climgru_lib.climate_statistics import deviation, measure
+from climgru_lib import mini_earth
 from climgru_lib.contract import InputError
-from climgru_lib.data import open_dataset
-from climgru_lib.embedded import climate, dataset, emissions, processes, scenarios, weather
-from climgru_lib.geography import land_fraction
-from climgru_lib.verdicts import verdicts
+from climgru_lib.data.store import open_dataset
+from climgru_lib.grid import land_fraction
+from climgru_lib.mini_earth import climate, dataset, emissions, processes, scenarios, variability
+from climgru_lib.mini_earth.realism import deviation, measure
+from climgru_lib.score import noise_limits
+from climgru_lib.score.verdicts import verdicts
 
 FACTS = json.loads((Path(__file__).parents[1] / "expected" / "facts.json").read_text(encoding="utf-8"))
 LAT, LON = dataset.LATITUDES, dataset.LONGITUDES
@@ -34,7 +35,7 @@ def by_latitude(low, high):
 
 @pytest.fixture(scope="module")
 def small():
-    return embedded.make(n_months=60, n_members=2, seed=3)
+    return mini_earth.make(n_months=60, n_members=2, seed=3)
 
 
 # -- layout -------------------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_ssp245_is_withheld_and_the_solution_is_not(small):
     held = small.sel(ssp="ssp245")
     assert not held["tas"].values.any()
     assert not held["pr"].values.any()
-    truth = embedded.solution(n_months=60, n_members=2, seed=3)
+    truth = mini_earth.solution(n_months=60, n_members=2, seed=3)
     assert list(truth["ssp"].values) == ["ssp245"]
     np.testing.assert_allclose(mean(truth["tas"].values).mean(), 288.4, atol=0.4)
     assert (truth["pr"].values > 0).mean() > 0.999
@@ -92,14 +93,14 @@ def test_values_are_finite_and_rain_is_not_negative(small):
 
 
 def test_store_has_every_chunk_and_reads_back(tmp_path):
-    dest = embedded.write(tmp_path / "mini.zarr", n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
+    dest = mini_earth.write(tmp_path / "mini.zarr", n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
     group = zarr.open_group(dest, mode="r")
     assert group.metadata.zarr_format == 2
     assert (dest / ".zmetadata").is_file()
     expected = {"tas": (1, 24, 1, 48, 72), "SO2": (1, 24, 48, 72), "CO2": (1, 24)}
     assert {name: group[name].chunks for name in expected} == expected
     assert len([p for p in (dest / "tas").iterdir() if not p.name.startswith(".")]) == 2 * 2 * 2
-    made = embedded.make(n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
+    made = mini_earth.make(n_months=26, n_members=2, seed=3, scenarios=["ssp126", "ssp245"])
     xr.testing.assert_identical(xr.open_zarr(dest).load().drop_attrs(), made.drop_attrs())
     truth = xr.open_zarr(tmp_path / "mini_solution.zarr").load()
     assert dict(truth.sizes) == dict(ssp=1, time=26, member_id=2, y=48, x=72)
@@ -109,7 +110,7 @@ def test_store_has_every_chunk_and_reads_back(tmp_path):
 def test_an_existing_store_is_refused_and_kept(tmp_path):
     (tmp_path / "mini.zarr").mkdir()
     with pytest.raises(InputError, match=r"mini\.zarr exists already"):
-        embedded.write(tmp_path / "mini.zarr", n_months=1, n_members=1)
+        mini_earth.write(tmp_path / "mini.zarr", n_months=1, n_members=1)
     assert list((tmp_path / "mini.zarr").iterdir()) == []
 
 
@@ -126,14 +127,14 @@ def test_an_existing_store_is_refused_and_kept(tmp_path):
 )
 def test_bad_arguments_are_named(wrong, line):
     with pytest.raises(InputError, match=line):
-        embedded.make(**{"n_months": 1, "n_members": 1, **wrong})
+        mini_earth.make(**{"n_months": 1, "n_members": 1, **wrong})
 
 
 # -- determinism --------------------------------------------------------------------------------------------
 
 
 def test_fewer_months_and_members_are_the_same_data(small):
-    other = embedded.make(n_months=25, n_members=1, seed=3, scenarios=["ssp585", "ssp370"])
+    other = mini_earth.make(n_months=25, n_members=1, seed=3, scenarios=["ssp585", "ssp370"])
     for name in small.data_vars:
         part = small[name].isel(time=slice(25)).sel(ssp=["ssp585", "ssp370"])
         part = part.isel(member_id=[0]) if "member_id" in part.dims else part
@@ -141,8 +142,8 @@ def test_fewer_months_and_members_are_the_same_data(small):
 
 
 def test_blocks_join_without_a_seam():
-    long = embedded.make(n_months=2 * scenarios.BLOCK + 5, n_members=1, scenarios=["ssp126"])
-    short = embedded.make(n_months=scenarios.BLOCK + 1, n_members=1, scenarios=["ssp126"])
+    long = mini_earth.make(n_months=2 * scenarios.BLOCK + 5, n_members=1, scenarios=["ssp126"])
+    short = mini_earth.make(n_months=scenarios.BLOCK + 1, n_members=1, scenarios=["ssp126"])
     np.testing.assert_array_equal(long["tas"].values[:, : scenarios.BLOCK + 1], short["tas"].values)
     ocean = (~LAND) & by_latitude(-20, 20)
     jump = np.abs(np.diff(long["tas"].values[0, :, 0], axis=0))
@@ -158,13 +159,13 @@ def test_members_scenarios_and_seeds_have_different_weather(small):
     assert not np.array_equal(tas[0, 0, 0], tas[2, 0, 0])
     assert not np.array_equal(tas[0, 0, 0], tas[0, 0, 1])
     assert (a * b * WEIGHT).sum() / np.sqrt((a**2 * WEIGHT).sum() * (b**2 * WEIGHT).sum()) < 0.05
-    other = embedded.make(n_months=1, n_members=1, seed=4, scenarios=["ssp126"])
+    other = mini_earth.make(n_months=1, n_members=1, seed=4, scenarios=["ssp126"])
     assert not np.array_equal(other["tas"].values[0, 0, 0], tas[0, 0, 0])
 
 
 def test_members_scatter_around_the_forced_climate():
-    run = embedded.make(n_months=120, n_members=6, scenarios=["ssp370"])
-    truth = embedded.forced("ssp370", 120)
+    run = mini_earth.make(n_months=120, n_members=6, scenarios=["ssp370"])
+    truth = mini_earth.forced("ssp370", 120)
     for name in ("tas", "pr"):
         values = run[name].values[0]
         error = (values - truth[name].values[:, None]).mean(axis=0)  # ten-year means, (member, lat, lon)
@@ -208,7 +209,7 @@ def test_fields_have_unit_variance_on_any_grid():
     ],
 )
 def test_greenhouse_gases_of_the_ssps(ssp, co2, ch4):
-    total, rate = scenarios.greenhouse_gases(embedded.PATHWAYS[ssp], 1021)
+    total, rate = scenarios.greenhouse_gases(mini_earth.PATHWAYS[ssp], 1021)
     np.testing.assert_allclose(total[[0, 420, 1020]], co2, atol=0.06)
     np.testing.assert_allclose(rate[[0, 420, 1020]], ch4, atol=1e-4)
 
@@ -224,7 +225,7 @@ def test_emission_maps_hold_the_totals(ssp, so2, bc):
     lat, lon = dataset.EMISSION_LATITUDES, dataset.EMISSION_LONGITUDES
     area = emissions.cell_areas(lat, lon)
     for species, totals in (("SO2", so2), ("BC", bc)):
-        maps = emissions.emission_maps(embedded.PATHWAYS[ssp], species, 1021, lat, lon)[[0, 420, 1020]]
+        maps = emissions.emission_maps(mini_earth.PATHWAYS[ssp], species, 1021, lat, lon)[[0, 420, 1020]]
         teragram = (maps * area).sum(axis=(1, 2)) * 365 * 86400 / 1e9
         np.testing.assert_allclose(teragram, totals, atol=0.02 if species == "SO2" else 0.006)
         assert maps.min() >= 0
@@ -232,7 +233,7 @@ def test_emission_maps_hold_the_totals(ssp, so2, bc):
 
 
 def test_emissions_move_from_east_asia_to_africa():
-    early, late = scenarios.regional_emissions(embedded.PATHWAYS["ssp126"], "SO2", 901)[[0, 900]]
+    early, late = scenarios.regional_emissions(mini_earth.PATHWAYS["ssp126"], "SO2", 901)[[0, 900]]
     asia, africa = scenarios.REGIONS.index("E Asia"), scenarios.REGIONS.index("S Africa")
     assert early[asia] / early.sum() == pytest.approx(0.26, abs=0.02)
     assert late[asia] / late.sum() == pytest.approx(0.055, abs=0.01)
@@ -240,20 +241,23 @@ def test_emissions_move_from_east_asia_to_africa():
 
 
 def test_own_pathways():
-    peak = embedded.peak_and_decline(peak_year=2030, peak_co2=50, final_co2=-20)
+    peak = mini_earth.peak_and_decline(peak_year=2030, peak_co2=50, final_co2=-20)
     # 15 years from 35.637 to 50, then 70 years to -20, emitted at the end of each year
     expected = 1536.072 + 15 * (35.637 + 50) / 2 + (50 - 35.637) / 2 + 70 * 15 - 35
     assert scenarios.greenhouse_gases(peak, 1021)[0][-1] == pytest.approx(expected, abs=0.01)
-    shock = embedded.sulphur_shock(base="ssp370", year=2050, factor=0.0)
+    shock = mini_earth.sulphur_shock(base="ssp370", year=2050, factor=0.0)
     after = scenarios.regional_emissions(shock, "SO2", 480).sum(axis=1)
     assert after[420] == pytest.approx(0, abs=1e-9)
     assert after[300] == pytest.approx(96.939)
-    warm = embedded.energy_balance(shock, 480)[0][-1] - embedded.energy_balance(embedded.PATHWAYS["ssp370"], 480)[0][-1]
+    warm = (
+        mini_earth.energy_balance(shock, 480)[0][-1]
+        - mini_earth.energy_balance(mini_earth.PATHWAYS["ssp370"], 480)[0][-1]
+    )
     assert 0.2 < warm < 0.95  # at most forcing / feedback-plus-exchange 0.95 / 1.5 in equilibrium with the fast box
     with pytest.raises(InputError, match="peak_year"):
-        embedded.peak_and_decline(peak_year=2100)
+        mini_earth.peak_and_decline(peak_year=2100)
     with pytest.raises(InputError, match="no shock"):
-        embedded.sulphur_shock(year=2051)
+        mini_earth.sulphur_shock(year=2051)
 
 
 # -- insolation ---------------------------------------------------------------------------------------------
@@ -261,7 +265,7 @@ def test_own_pathways():
 
 def test_insolation_globally_and_over_the_year():
     lat = (np.arange(180) + 0.5) - 90
-    sun = embedded.daily_mean(lat, np.arange(365) + 1.5)
+    sun = mini_earth.daily_mean(lat, np.arange(365) + 1.5)
     globe = (sun * np.cos(np.deg2rad(lat))).sum(axis=1) / np.cos(np.deg2rad(lat)).sum()
     # S0/4 / sqrt(1 - e2) over the year (Kepler's second law); perihelion near 3 January, ratio ((1+e)/(1-e))2
     assert globe.mean() == pytest.approx(1360.742 / 4 / np.sqrt(1 - 0.0167**2), abs=0.02)
@@ -270,8 +274,8 @@ def test_insolation_globally_and_over_the_year():
 
 
 def test_insolation_is_dark_in_the_polar_night_and_even_at_the_equinox():
-    assert not embedded.daily_mean(np.array([80.0]), np.array([355.0])).any()
-    north, south = embedded.daily_mean(np.array([40.0, -40.0]), np.array([80.501]))[0]
+    assert not mini_earth.daily_mean(np.array([80.0]), np.array([355.0])).any()
+    north, south = mini_earth.daily_mean(np.array([40.0, -40.0]), np.array([80.501]))[0]
     assert north == pytest.approx(south, rel=2e-3)
     # at the equinox sin(dec) = 0: S0/pi cos(lat) / r2
     distance = (1 + 0.0167 * np.cos(np.deg2rad(-282.732))) / (1 - 0.0167**2)
@@ -289,8 +293,8 @@ def test_insolation_is_the_same_everywhere_in_the_data(small):
 
 
 def test_energy_balance_conserves_energy():
-    path = embedded.PATHWAYS["ssp585"]
-    fast, beyond = embedded.energy_balance(path, 600)
+    path = mini_earth.PATHWAYS["ssp585"]
+    fast, beyond = mini_earth.energy_balance(path, 600)
     slow = beyond + climate.SLOW_SHARE * fast
     net = climate.radiative_forcing(path, 600) + climate.IMBALANCE_2015 - climate.FEEDBACK * fast
     stored = climate.FAST_OCEAN * fast[-1] + climate.SLOW_OCEAN * slow[-1]
@@ -299,7 +303,7 @@ def test_energy_balance_conserves_energy():
 
 def test_carbon_keeps_what_the_impulse_response_says():
     """A stop of all emissions leaves the permanent share of the 2015 excess in the end."""
-    stopped = scenarios.replace(embedded.PATHWAYS["ssp126"], co2=(0.0,) * 10)
+    stopped = scenarios.replace(mini_earth.PATHWAYS["ssp126"], co2=(0.0,) * 10)
     ppm = climate.co2_concentration(stopped, 12 * 3000)
     filling = climate.CARBON_SHARE / (climate.GROWTH + 1 / climate.CARBON_YEARS)
     assert ppm[0] == pytest.approx(400)
@@ -307,7 +311,7 @@ def test_carbon_keeps_what_the_impulse_response_says():
 
 
 def test_sulphur_cools_and_dries_its_region():
-    clean = embedded.sulphur_shock(name="clean", base="ssp370", year=2020, factor=0.0)
+    clean = mini_earth.sulphur_shock(name="clean", base="ssp370", year=2020, factor=0.0)
     maps = climate.Maps.on(LAT, LON)
     month, still = np.array([60]), np.zeros(1)
     so2 = scenarios.regional_emissions(clean, "SO2", 61)
@@ -354,7 +358,7 @@ def test_statistics_are_those_of_cesm2(measured, name):
 
 def test_noise_limits_are_those_of_cesm2(full):
     held_out = np.stack([full[name].sel(ssp="ssp370").values.swapaxes(0, 1) for name in ("tas", "pr")], axis=2)
-    limits = noise.limits(held_out, range(913, 1021), full.time.dt.month.values, full.lat.values)
+    limits = noise_limits.limits(held_out, range(913, 1021), full.time.dt.month.values, full.lat.values)
     facts = FACTS["noise_limits"]
     for kind, values in limits.items():
         for name, expected in facts[kind].items():
@@ -375,14 +379,14 @@ def test_simple_methods_get_the_same_verdicts(full):
 
 def test_weather_leaves_the_index_of_el_nino_alone():
     """Nino3.4 is the oscillator's: what is left of its mean is the lagged response, an exact multiple of the index."""
-    maps = weather.NoiseMaps.on(LAT, LON)
+    maps = variability.NoiseMaps.on(LAT, LON)
     assert (maps.nino * maps.tas_enso[0]).sum() == pytest.approx(1, abs=1e-5)
-    spheres = {name: processes.Sphere(LAT, LON, *parts) for name, (_, *parts) in weather.PROCESSES.items()}
-    run = weather.Weather(spheres, maps, 0, "ssp126", 0, scenarios.BLOCK)
+    spheres = {name: processes.Sphere(LAT, LON, *parts) for name, (_, *parts) in variability.PROCESSES.items()}
+    run = variability.Weather(spheres, maps, 0, "ssp126", 0, scenarios.BLOCK)
     zero, one = np.zeros((scenarios.BLOCK, 48, 72), "f4"), np.ones((scenarios.BLOCK, 48, 72), "f4")
     hot, _ = run.block(0, np.zeros(scenarios.BLOCK), zero, one)
     month = (np.arange(-3, scenarios.BLOCK)) % 12
-    locked = run.enso * weather.ENSO_SIGMA[month]
+    locked = run.enso * variability.ENSO_SIGMA[month]
     expected = locked[3:] + locked[:-3] * (maps.nino * maps.tas_enso[1]).sum()
     np.testing.assert_allclose(np.tensordot(hot, maps.nino, 2), expected, atol=1e-4)
 
@@ -411,9 +415,9 @@ def test_el_nino_oscillates_with_the_season():
 
 def test_another_grid():
     lat, lon = np.linspace(-89, 89, 90), np.arange(120) * 3.0
-    run = embedded.make(n_months=1, n_members=1, lat=lat, lon=lon, scenarios=["ssp126"])
+    run = mini_earth.make(n_months=1, n_members=1, lat=lat, lon=lon, scenarios=["ssp126"])
     assert run["tas"].shape == (1, 1, 1, 90, 120)
-    coarse = embedded.make(n_months=1, n_members=1, scenarios=["ssp126"])
+    coarse = mini_earth.make(n_months=1, n_members=1, scenarios=["ssp126"])
     weight = np.cos(np.deg2rad(lat))[:, None] * np.ones(120)
     fine = (run["tas"].values[0, :, 0] * weight).sum(axis=(1, 2)) / weight.sum()
     np.testing.assert_allclose(fine, mean(coarse["tas"].values[0, :, 0]), atol=0.3)

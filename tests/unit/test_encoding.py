@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from climgru_lib.contract import InputError
-from climgru_lib.encoding import channels, encode, phase, published
+from climgru_lib.data.season import channels, encode, phase, published
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib import runs
 from climgru_lib.contract import InputError
+from climgru_lib.data.tensors import Normalizer, denormalise
 from climgru_lib.models import EnergyBalance, ResidualGP
-from climgru_lib.models.baselines import FitSeries
-from climgru_lib.models.least_squares import Rows
-from climgru_lib.models.zonal import (
+from climgru_lib.models.compact.zonal import (
     contrast_weights,
     green,
     north_atlantic,
     overturning_loss,
     transport_pattern,
 )
-from climgru_lib.series import Normalizer, denormalise
+from climgru_lib.models.least_squares import Rows
+from climgru_lib.models.simple import FitSeries
+from climgru_lib.training import weights
 
 LAT, LON = np.linspace(-85, 85, 18), np.arange(12) * 30.0 + 5
 AREA = np.cos(np.deg2rad(LAT)) / np.cos(np.deg2rad(LAT)).mean()
@@ -298,8 +298,8 @@ class TestRegressions:
 
     def test_a_saved_model_predicts_the_same(self, tmp_path):
         _, model, series = self.fitted()
-        runs.save_weights(tmp_path, model)
-        again = runs.load_weights(tmp_path, EnergyBalance((18, 12)))
+        weights.save_weights(tmp_path, model)
+        again = weights.load_weights(tmp_path, EnergyBalance((18, 12)))
         predicted = [each.predict(series[1].inputs, CALENDAR, LAT) for each in (model, again)]
         assert torch.equal(*predicted)
 

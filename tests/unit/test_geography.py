@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import shapely
 
-from climgru_lib import geography
+from climgru_lib import grid
 from climgru_lib.contract import InputError
 
 LAT = np.linspace(-88.586, 88.586, 48)
@@ -31,38 +31,38 @@ def test_named_places_are_land_or_sea(name, west_of_greenwich):
     lat, lon, land = PLACES[name]
     grid_lon = LON if west_of_greenwich == "0..360" else np.sort((LON + 180) % 360 - 180)
     distance = np.abs((grid_lon - lon + 180) % 360 - 180)
-    fraction = geography.land_fraction(LAT, grid_lon)
+    fraction = grid.land_fraction(LAT, grid_lon)
     assert fraction[np.abs(LAT - lat).argmin(), distance.argmin()] == land
 
 
 def test_land_covers_29_percent_of_the_earth():
     """148.9 of 510.1 million km2 is land (0.292); the 1:110m coastline leaves small islands out."""
     weights = np.cos(np.deg2rad(LAT))
-    fraction = np.average(geography.land_fraction(LAT, LON).mean(axis=1), weights=weights)
+    fraction = np.average(grid.land_fraction(LAT, LON).mean(axis=1), weights=weights)
     assert fraction == pytest.approx(0.289, abs=0.003)
 
 
 def test_fraction_follows_the_cell_not_the_order_of_the_grid():
     """The same cells in another longitude convention, in another start and from north to south."""
-    fraction = geography.land_fraction(LAT, LON)
+    fraction = grid.land_fraction(LAT, LON)
     shifted = (LON + 180) % 360 - 180
     order = np.argsort(shifted)
-    np.testing.assert_array_equal(geography.land_fraction(LAT, shifted), fraction)
-    np.testing.assert_array_equal(geography.land_fraction(LAT, shifted[order]), fraction[:, order])
-    np.testing.assert_array_equal(geography.land_fraction(LAT[::-1], LON), fraction[::-1])
+    np.testing.assert_array_equal(grid.land_fraction(LAT, shifted), fraction)
+    np.testing.assert_array_equal(grid.land_fraction(LAT, shifted[order]), fraction[:, order])
+    np.testing.assert_array_equal(grid.land_fraction(LAT[::-1], LON), fraction[::-1])
 
 
 def test_fraction_converges_with_sub_points():
     """A cell across a coast: 16 sub-points agree with the exact area of land in the cell."""
     lat, lon = np.array([35.0, 40.0, 45.0]), np.array([-12.5, -7.5, -2.5])
     cell = shapely.box(-10, 37.5, -5, 42.5)
-    exact = geography.land_polygons().intersection(cell).area / cell.area
+    exact = grid.land_polygons().intersection(cell).area / cell.area
     assert 0.5 < exact < 0.95
-    assert geography.land_fraction(lat, lon, subcells=16)[1, 1] == pytest.approx(exact, abs=0.02)
+    assert grid.land_fraction(lat, lon, subcells=16)[1, 1] == pytest.approx(exact, abs=0.02)
 
 
 def test_land_is_valid_and_the_caspian_is_water():
-    land = geography.land_polygons()
+    land = grid.land_polygons()
     assert land.is_valid
     assert land.bounds[0] == -180 and land.bounds[1] == -90 and land.bounds[2] == 180
     assert not land.contains(shapely.Point(51, 42))
@@ -71,7 +71,7 @@ def test_land_is_valid_and_the_caspian_is_water():
 
 def test_coastlines_carry_no_cut_lines():
     """The cut of Chukotka at the date line and the closure of Antarctica at the pole are not coasts."""
-    lines = [np.array(line.coords) for line in geography.coastlines().geoms]
+    lines = [np.array(line.coords) for line in grid.coastlines().geoms]
     longest = max(np.hypot(*np.diff(line, axis=0).T).max() for line in lines)
     assert longest < 20
     assert min(line[:, 1].min() for line in lines) > -86
@@ -80,7 +80,7 @@ def test_coastlines_carry_no_cut_lines():
 
 
 def test_coastlines_run_along_the_land_boundary():
-    land, coast = geography.land_polygons(), geography.coastlines()
+    land, coast = grid.land_polygons(), grid.coastlines()
     assert coast.difference(land.boundary.buffer(1e-9)).length == pytest.approx(0, abs=1e-6)
     cut = land.boundary.length - coast.length
     pole, antarctica, chukotka, wrangel = 360, 90 - 84.7, 69.0 - 65.0, 71.5 - 70.8  # degrees, from an atlas
@@ -90,4 +90,4 @@ def test_coastlines_run_along_the_land_boundary():
 @pytest.mark.parametrize("lat, lon", [([0.0], LON), (LAT, [0.0]), ([-100.0, 0.0], LON)])
 def test_bad_grids_are_refused(lat, lon):
     with pytest.raises(InputError, match="two lat and two lon"):
-        geography.land_fraction(np.array(lat), lon)
+        grid.land_fraction(np.array(lat), lon)

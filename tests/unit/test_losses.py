@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.losses import MSE, PUBLISHED, CompositeLoss, dice, gabor, gabor_kernels, hessian, l1, mse, polar
+from climgru_lib.training.losses import (
+    CompositeLoss,
+    dice,
+    gabor,
+    gabor_kernels,
+    hessian,
+    l1,
+    mse,
+    polar,
+)
+from climgru_lib.training.recipe import MSE_LOSS, PUBLISHED_LOSS
 
 
 def field(values):
@@ -101,12 +111,12 @@ def test_composite_is_the_published_sum_by_default():
     pred, target = (torch.randn(3, 2, 10, 12, generator=generator, dtype=torch.float64) for _ in range(2))
     tas, pr = (pred[:, 0], target[:, 0]), (pred[:, 1], target[:, 1])
     expected = l1(*tas) + 0.5 * gabor(*tas) + 0.2 * hessian(*tas) + 0.3 * polar(*tas) + 0.5 * dice(*pr) + 0.5 * mse(*pr)
-    torch.testing.assert_close(CompositeLoss()(pred, target), expected, rtol=1e-12, atol=0)
-    torch.testing.assert_close(CompositeLoss(MSE)(pred, target), (pred - target).square().mean())
+    torch.testing.assert_close(CompositeLoss(PUBLISHED_LOSS)(pred, target), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(CompositeLoss(MSE_LOSS)(pred, target), (pred - target).square().mean())
 
 
 def test_composite_computes_only_terms_with_a_weight():
-    loss = CompositeLoss(PUBLISHED | {"tas_gabor": 0.0, "tas_polar": 0})
+    loss = CompositeLoss(PUBLISHED_LOSS | {"tas_gabor": 0.0, "tas_polar": 0})
     terms = loss.terms(torch.ones(1, 2, 4, 6), torch.zeros(1, 2, 4, 6))
     assert list(terms) == ["tas_l1", "tas_hessian", "pr_dice", "pr_mse"]
     assert terms["tas_l1"].item() == 1  # not yet weighted
@@ -125,9 +135,9 @@ def test_composite_options_reach_the_terms():
 def test_composite_trains_after_a_pass_in_inference_mode():
     pred, target = torch.randn(1, 2, 13, 17), torch.randn(1, 2, 13, 17)  # a grid no other test caches
     with torch.inference_mode():
-        value = CompositeLoss()(pred, target)
+        value = CompositeLoss(PUBLISHED_LOSS)(pred, target)
     pred.requires_grad_()
-    loss = CompositeLoss()(pred, target)
+    loss = CompositeLoss(PUBLISHED_LOSS)(pred, target)
     loss.backward()
     assert loss.item() == value.item()
     assert pred.grad.isfinite().all()

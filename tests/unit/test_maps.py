@@ -14,7 +14,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.text import Text
 from scipy.ndimage import distance_transform_edt
 
-from climgru_lib import geography, maps
+from climgru_lib import grid, maps
 from climgru_lib.contract import InputError
 
 CONTRACT_GRID = np.linspace(-88.586, 88.586, 48), 1.875 + 5.0 * np.arange(72)
@@ -164,7 +164,7 @@ def test_no_label_is_clipped_or_runs_into_another():
 def test_land_drawn_as_data_ends_at_the_drawn_coast(west):
     """Edges of a 2-degree land mask against the coast, both taken from rendered pixels."""
     lat, lon = np.arange(-89.0, 90, 2), west + np.arange(0.0, 360, 2)
-    inside = shapely.contains_xy(geography.land_polygons(), *np.meshgrid((lon + 180) % 360 - 180, lat))
+    inside = shapely.contains_xy(grid.land_polygons(), *np.meshgrid((lon + 180) % 360 - 180, lat))
 
     def edges_to_coast(mask):
         field = xr.DataArray(mask.astype(float), coords={"lat": lat, "lon": lon}, dims=("lat", "lon"), name="land")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from climgru_lib import metrics
+from climgru_lib import grid
+from climgru_lib.score import metrics
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "reference" / "published_metric_golden.npz"
 
@@ -20,21 +21,21 @@ BY_HAND = {"monthly_rmse": math.sqrt(14 / 3), "time_mean_rmse": math.sqrt(8 / 3)
 
 
 def test_area_weights_have_mean_one_and_follow_the_cosine():
-    weights = metrics.area_weights(LAT)
+    weights = grid.area_weights(LAT)
     np.testing.assert_allclose(weights, [4 / 3, 2 / 3], rtol=1e-12)
     lat = np.linspace(-88.6, 88.6, 48)
-    weights = metrics.area_weights(lat)
+    weights = grid.area_weights(lat)
     assert weights.sum() == pytest.approx(48)
     assert weights[30] / weights[3] == pytest.approx(math.cos(math.radians(lat[30])) / math.cos(math.radians(lat[3])))
 
 
 def test_latitudes_outside_the_globe_are_refused():
     with pytest.raises(ValueError, match="found 100"):
-        metrics.area_weights(np.array([0.0, 100.0]))
+        grid.area_weights(np.array([0.0, 100.0]))
 
 
 def test_area_mean_by_hand():
-    assert metrics.area_mean(np.array([[3.0, 6.0], [9.0, 0.0]]), LAT) == pytest.approx((4 / 3 * 9 + 2 / 3 * 9) / 4)
+    assert grid.area_mean(np.array([[3.0, 6.0], [9.0, 0.0]]), LAT) == pytest.approx((4 / 3 * 9 + 2 / 3 * 9) / 4)
 
 
 def test_metrics_by_hand():

@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from climgru_lib.contract import InputError
-from climgru_lib.losses import CompositeLoss
 from climgru_lib.models import Cnn3d, ConvGru
 from climgru_lib.models.cnn3d import LocalConv1x1
+from climgru_lib.models.cores import last_outputs, project
 from climgru_lib.models.encoders import SqueezeExcite, encoded_grid, spatial_encoder
-from climgru_lib.models.gru_windows import last_outputs, project
+from climgru_lib.training.losses import CompositeLoss
+from climgru_lib.training.recipe import PUBLISHED_LOSS
 
 SMALL = {"in_channels": 3, "grid": (6, 8), "width": 4, "hidden": 5, "head": 7}
 
@@ -110,7 +111,7 @@ def test_gradients_of_the_shared_form_equal_those_of_the_plain_form(time, window
 
 def test_shared_form_equals_plain_form_at_full_size():
     network, months = with_uneven_norms(ConvGru()).eval(), torch.randn(1, 13, 6, 48, 72)
-    target, loss = torch.randn(1, 2, 2, 48, 72), CompositeLoss()
+    target, loss = torch.randn(1, 2, 2, 48, 72), CompositeLoss(PUBLISHED_LOSS)
     maps, gradients = [], []
     for compute in (network.forward_series, lambda series, window: every_window(network, series, window)):
         maps.append(compute(months, 12))

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from climgru_lib import embedded, metrics, noise
+from climgru_lib import mini_earth
+from climgru_lib.score import metrics, noise_limits
 
 LAT, N_LON, T, SCORED = np.array([-50.0, 0.0, 50.0]), 6, 372, range(264, 372)
 CALENDAR = np.arange(T) % 12 + 1
@@ -39,7 +40,7 @@ def members(rng, count, months=slice(None)):
 def estimates():
     """The limits of many ensembles of three: by kind and metric, shape (ensemble,)."""
     rng = np.random.default_rng(1)
-    found = [noise.limits(members(rng, 3), SCORED, CALENDAR, LAT) for _ in range(ENSEMBLES)]
+    found = [noise_limits.limits(members(rng, 3), SCORED, CALENDAR, LAT) for _ in range(ENSEMBLES)]
     return {kind: {key: np.array([f[kind][key] for f in found]) for key in found[0][kind]} for kind in found[0]}
 
 
@@ -80,7 +81,7 @@ def test_weather_makes_the_limits_differ_as_they_must(estimates):
 
 def test_member_limit_of_two_members_is_their_difference():
     pair = members(np.random.default_rng(3), 2)
-    found = noise.limits(pair, SCORED, CALENDAR, LAT)
+    found = noise_limits.limits(pair, SCORED, CALENDAR, LAT)
     scored = pair[:, SCORED.start : SCORED.stop]
     expected = metrics.score_fields(*({"tas": fields[:, 0], "pr": fields[:, 1]} for fields in scored), LAT)
     assert {key: found["member"][key] for key in expected} == pytest.approx(expected)
@@ -91,7 +92,7 @@ def test_member_limit_of_two_members_is_their_difference():
 
 @pytest.mark.parametrize("months", [SCORED, range(12, 120), range(120, 240)])
 def test_without_weather_nothing_is_left(months):
-    found = noise.limits(np.stack([FORCED] * 3), months, CALENDAR, LAT)
+    found = noise_limits.limits(np.stack([FORCED] * 3), months, CALENDAR, LAT)
     for kind in found.values():
         assert max(abs(value) for value in kind.values()) < 1e-9
 
@@ -101,8 +102,8 @@ def test_errors_scale_with_the_weather():
     rng = np.random.default_rng(4)
     weather = rng.standard_normal((2, *FORCED.shape))
     months = SCORED[-72:]  # five windows
-    once, twice = (noise.limit_errors(FORCED + size * weather, months, CALENDAR, LAT) for size in (1, 2))
-    for kind in noise.KINDS[:2]:
+    once, twice = (noise_limits.limit_errors(FORCED + size * weather, months, CALENDAR, LAT) for size in (1, 2))
+    for kind in noise_limits.KINDS[:2]:
         for name in ("tas_monthly_rmse", "pr_time_mean_rmse", "tas_crps"):
             assert twice[kind][name] == pytest.approx(2 * once[kind][name])
 
@@ -112,17 +113,17 @@ def test_global_change_counts_from_the_first_ten_years():
     fields[:, :, 0] = np.arange(240)[:, None, None]
     fields[:, :, 1, 1] = np.repeat([1.0, 5.0], 120)[:, None]  # at the equator, whose share is 1 / (1 + 2 cos 50)
     share = 1 / (1 + 2 * np.cos(np.deg2rad(50)))
-    assert noise.global_change(fields, range(120, 240), LAT) == pytest.approx([120, 4 * share])
-    assert noise.global_change(fields, range(60, 120), LAT) == pytest.approx([60, 0])  # then the months before
+    assert noise_limits.global_change(fields, range(120, 240), LAT) == pytest.approx([120, 4 * share])
+    assert noise_limits.global_change(fields, range(60, 120), LAT) == pytest.approx([60, 0])  # then the months before
 
 
 def test_what_cannot_be_told_is_not():
     rng = np.random.default_rng(5)
     one, two = members(rng, 1), members(rng, 2)
-    assert noise.limits(one, SCORED, CALENDAR, LAT) is None
-    assert noise.limit_errors(one, SCORED, CALENDAR, LAT) is None
+    assert noise_limits.limits(one, SCORED, CALENDAR, LAT) is None
+    assert noise_limits.limit_errors(one, SCORED, CALENDAR, LAT) is None
     short, months = slice(0, 372 - 12), range(240, 360)  # three windows of ten years
-    assert noise.limit_errors(two[:, short], months, CALENDAR[short], LAT) is None
+    assert noise_limits.limit_errors(two[:, short], months, CALENDAR[short], LAT) is None
 
 
 class EmbeddedClimate:
@@ -134,15 +135,15 @@ class EmbeddedClimate:
     def __init__(self, ssp: str, seed: int, n_further: int = 5):
         grid = {"lat": self.lat, "lon": self.lon}
         self.calendar = np.arange(self.n_months) % 12 + 1
-        made = embedded.make(self.n_months, 3 + n_further, seed, scenarios=[ssp], **grid)
+        made = mini_earth.make(self.n_months, 3 + n_further, seed, scenarios=[ssp], **grid)
         self.members = np.stack([made[var].values[0].swapaxes(0, 1) for var in ("tas", "pr")], 2)
-        known = embedded.forced(ssp, self.n_months, **grid)
+        known = mini_earth.forced(ssp, self.n_months, **grid)
         self.forced = np.stack([known[var].values for var in ("tas", "pr")], 1).astype(float)
 
     def scores(self, months: range, count: int) -> dict[str, dict[str, float]]:
         """What the ideal predictions score against the first ``count`` members, by the definition of each."""
         truth, further = self.members[:count, months], self.members[3:, months]
-        change = noise.global_change(self.members[:count], months, self.lat)
+        change = noise_limits.global_change(self.members[:count], months, self.lat)
         forced, mean = self.forced[months], truth.mean(axis=0, dtype=float)
         # weights such that the standard deviation differs from a member's as much as the expected one would
         share = np.sqrt(len(further) / (len(further) + count))
@@ -168,7 +169,11 @@ class EmbeddedClimate:
     def compare(self, months: range, count: int) -> dict[tuple[str, str], tuple[float, float, float]]:
         """Estimate, score and stated error of every kind and metric."""
         arguments = (self.members[:count], months, self.calendar, self.lat)
-        found, error, scored = noise.limits(*arguments), noise.limit_errors(*arguments), self.scores(months, count)
+        found, error, scored = (
+            noise_limits.limits(*arguments),
+            noise_limits.limit_errors(*arguments),
+            self.scores(months, count),
+        )
         return {
             (kind, key): (found[kind][key], scored[kind][key], error[kind][key])
             for kind in found

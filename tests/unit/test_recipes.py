@@ -7,10 +7,12 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import torch
 
-from climgru_lib import recipes, splits
 from climgru_lib.contract import InputError
-from climgru_lib.recipes import RECIPES, Recipe, named, with_settings
-from climgru_lib.studies import calm_start
+from climgru_lib.course.study import calm_start
+from climgru_lib.data import splits
+from climgru_lib.training import recipes
+from climgru_lib.training.recipe import Recipe, with_settings
+from climgru_lib.training.recipes import RECIPES, named
 
 
 def n_parameters(recipe, n_channels=6):
@@ -43,7 +45,7 @@ def test_every_published_quirk_has_its_switch():
     published = named("published-final")
     for option, value in switches:
         if option == "split":
-            assert splits.named(value).withheld != splits.PUBLISHED.withheld
+            assert splits.named(value).withheld != splits.PUBLISHED_SPLIT.withheld
         else:
             assert with_settings(published, [value]) != published
     settings = {value.partition("=")[0] for option, value in switches if option == "set"}

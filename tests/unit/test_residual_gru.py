@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib import runs, series
 from climgru_lib.contract import InputError
+from climgru_lib.data import tensors
+from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.models import ResidualGP, ResidualGru
-from climgru_lib.recipes import Recipe, named, with_settings
-from climgru_lib.splits import Split, Stretch
-from climgru_lib.training import fit_series
+from climgru_lib.training import weights
+from climgru_lib.training.fit import fit_series
+from climgru_lib.training.recipe import Recipe, with_settings
+from climgru_lib.training.recipes import named
 
 LATE = Split("late", (Stretch("ssp370", -36), Stretch("ssp585")), (Stretch("ssp370", -24),))
 RECIPE = replace(named("compact"), window=4, architecture={"width": 4, "modes": 5, "dropout": 0.0})
@@ -19,7 +21,7 @@ RECIPE = replace(named("compact"), window=4, architecture={"width": 4, "modes": 
 
 @pytest.fixture(scope="module")
 def data(dataset):
-    return series.prepare(dataset, RECIPE.season, LATE)
+    return tensors.prepare(dataset, RECIPE.season, LATE)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +233,7 @@ def test_predictions_are_the_prior_plus_gated_patterns_and_process(data, lead):
 def test_precipitation_is_never_negative(data):
     model = with_a_head(fitted_on(data), size=5.0)
     maps = model.predict(data.scenarios["ssp126"].inputs, data.calendar_month, data.lat)
-    pr = series.denormalise(maps.detach(), data.normalizer)[:, 1]
+    pr = tensors.denormalise(maps.detach(), data.normalizer)[:, 1]
     assert pr.min() == pytest.approx(0, abs=1e-6) and pr.min() >= 0
     assert (pr < 1e-6).mean() > 0.05
 
@@ -249,10 +251,10 @@ def test_withheld_targets_are_not_read(data):
 
 def test_saved_and_loaded_it_predicts_the_same(data, tmp_path):
     model = with_a_head(fitted_on(data))
-    runs.save_weights(tmp_path, model)
+    weights.save_weights(tmp_path, model)
     with torch.device("meta"):
         empty = RECIPE.build(len(data.channels), (8, 12))
-    loaded = runs.load_weights(tmp_path, empty.to_empty(device="cpu")).eval()
+    loaded = weights.load_weights(tmp_path, empty.to_empty(device="cpu")).eval()
     arguments = data.scenarios["ssp585"].inputs, data.calendar_month, data.lat
     assert torch.equal(loaded.predict(*arguments), model.predict(*arguments))
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import climgru_lib
-from climgru_lib import runs
 from climgru_lib.contract import InputError
+from climgru_lib.training import runs, weights
 
 IDENTITY = {"recipe": {"name": "a", "epochs": 2}, "seed": 0}
 
@@ -73,12 +73,12 @@ def test_weights_survive_to_the_bit_and_another_architecture_is_refused(tmp_path
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     model(torch.rand(5, 3))  # moves the running statistics
-    runs.save_weights(tmp_path, model)
-    again = runs.load_weights(tmp_path, nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
+    weights.save_weights(tmp_path, model)
+    again = weights.load_weights(tmp_path, nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
     for name, value in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
     with pytest.raises(InputError, match=r"weights.safetensors cannot be used"):
-        runs.load_weights(tmp_path, nn.Linear(3, 2))
+        weights.load_weights(tmp_path, nn.Linear(3, 2))
 
 
 def test_code_version_follows_what_computes_and_nothing_else(tmp_path, monkeypatch):

@@ -7,10 +7,12 @@ import pytest
 import torch
 import xarray as xr
 
-from climgru_lib import contract, encoding, series, splits
+from climgru_lib import contract
 from climgru_lib.contract import DataError, InputError
-from climgru_lib.data import cache_dir, open_dataset
-from climgru_lib.splits import Split, Stretch
+from climgru_lib.data import splits, tensors
+from climgru_lib.data.season import published
+from climgru_lib.data.splits import Split, Stretch
+from climgru_lib.data.store import cache_dir, open_dataset
 
 ALL = Split("all", (), ())
 
@@ -34,8 +36,8 @@ def test_normaliser_is_mean_and_population_std_of_the_months_left(raw, dataset, 
     keep = {ssp: np.ones((3, 156), dtype=bool) for ssp in ("ssp126", "ssp370", "ssp585")}
     keep["ssp370"][: 1 if name == "published" else 3, 36:] = False
     expected = by_hand(raw, keep)
-    data = series.load(dataset)
-    found = series.fit_normalizer(data, splits.named(name))
+    data = tensors.load(dataset)
+    found = tensors.fit_normalizer(data, splits.named(name))
     for i, variable in enumerate(contract.FORCINGS):
         assert found.input_mean[i] == pytest.approx(expected[variable][0], rel=1e-5), variable
         assert found.input_std[i] == pytest.approx(expected[variable][1], rel=1e-5), variable
@@ -43,7 +45,7 @@ def test_normaliser_is_mean_and_population_std_of_the_months_left(raw, dataset, 
         assert found.target_mean[i] == pytest.approx(expected[variable][0], rel=1e-6), variable
         assert found.target_std[i] == pytest.approx(expected[variable][1], rel=1e-6), variable
     weight = np.concatenate([mask.sum(axis=0) for mask in keep.values()])
-    season = np.tile(encoding.published(raw["y"].values[:, None], np.arange(156) % 12 + 1), 3)
+    season = np.tile(published(raw["y"].values[:, None], np.arange(156) % 12 + 1), 3)
     mean = (season * weight).sum() / (weight.sum() * 8)
     assert found.input_mean[5] == pytest.approx(mean, abs=1e-6)
     std = np.sqrt((np.square(season - mean) * weight).sum() / (weight.sum() * 8))
@@ -51,7 +53,7 @@ def test_normaliser_is_mean_and_population_std_of_the_months_left(raw, dataset, 
 
 
 def test_prepared_tensors_are_z_scores_of_the_store(raw, dataset):
-    data = series.prepare(dataset, "published", splits.CLEAN)
+    data = tensors.prepare(dataset, "published", splits.CLEAN)
     scenario, norm = data.scenarios["ssp585"], data.normalizer
     tas = (raw["tas"].values[3, :, 2] - norm.target_mean[0]) / norm.target_std[0]
     np.testing.assert_allclose(scenario.targets[2, :, 0], tas, atol=1e-4)
@@ -59,21 +61,21 @@ def test_prepared_tensors_are_z_scores_of_the_store(raw, dataset):
     np.testing.assert_allclose(scenario.inputs[:, 2], np.broadcast_to(ch4[:, None, None], (156, 8, 12)), atol=1e-5)
     bc = (np.maximum(raw["BC"].values[3], 0) - norm.input_mean[3]) / norm.input_std[3]
     np.testing.assert_allclose(scenario.inputs[:, 3], bc, atol=1e-5)
-    kelvin = series.denormalise(scenario.targets, norm)[:, :, 0]
+    kelvin = tensors.denormalise(scenario.targets, norm)[:, :, 0]
     np.testing.assert_allclose(kelvin, raw["tas"].values[3].swapaxes(0, 1), atol=1e-3)
     assert data.channels == ("CO2", "SO2", "CH4", "BC", "rsdt", "season")
 
 
 def test_rounding_residues_of_emissions_count_as_zero(raw, dataset):
     assert raw["SO2"].values.min() < 0
-    data = series.load(dataset)
+    data = tensors.load(dataset)
     for ssp in raw["ssp"].values:
         assert data.scenarios[ssp].inputs[:, 1].min() == 0
         assert data.scenarios[ssp].inputs[0, 1, 0, 0] == 0
 
 
 def test_withheld_scenario_has_inputs_and_no_targets(dataset):
-    data = series.load(dataset)
+    data = tensors.load(dataset)
     assert data.open_scenarios == ["ssp126", "ssp370", "ssp585"]
     assert data.scenarios["ssp245"].targets is None
     assert data.scenarios["ssp245"].inputs.shape == (156, 6, 8, 12)
@@ -83,7 +85,7 @@ def test_withheld_scenario_has_inputs_and_no_targets(dataset):
 
 
 def test_seasonal_encoding_follows_the_calendar(dataset):
-    data = series.load(dataset, "phase", ["ssp126"])
+    data = tensors.load(dataset, "phase", ["ssp126"])
     inputs = data.scenarios["ssp126"].inputs
     assert inputs.shape == (156, 7, 8, 12)
     angle = 2 * np.pi * 3 / 12  # April
@@ -94,7 +96,7 @@ def test_seasonal_encoding_follows_the_calendar(dataset):
 
 def test_netcdf_and_zarr_give_the_same_tensors(raw, dataset, tmp_path):
     raw.to_netcdf(tmp_path / "small.nc")
-    zarr, netcdf = (series.load(opened) for opened in (dataset, open_dataset(tmp_path / "small.nc")))
+    zarr, netcdf = (tensors.load(opened) for opened in (dataset, open_dataset(tmp_path / "small.nc")))
     assert netcdf.fingerprint == zarr.fingerprint
     for ssp, scenario in zarr.scenarios.items():
         assert torch.equal(scenario.inputs, netcdf.scenarios[ssp].inputs)
@@ -102,11 +104,11 @@ def test_netcdf_and_zarr_give_the_same_tensors(raw, dataset, tmp_path):
 
 
 def test_fingerprint_tells_data_apart(raw, dataset):
-    known = series.load(dataset).fingerprint
+    known = tensors.load(dataset).fingerprint
     raw["pr"].values[3, 100, 2, 4, 4] += 0.01
-    assert series.load(contract.standardise(raw)).fingerprint != known
+    assert tensors.load(contract.standardise(raw)).fingerprint != known
     renamed = dataset.assign_coords(ssp=["ssp126", "ssp245", "ssp585", "ssp370"])
-    assert series.load(renamed).fingerprint != known
+    assert tensors.load(renamed).fingerprint != known
 
 
 def test_a_missing_chunk_is_named_at_opening(store, tmp_path):
@@ -130,7 +132,7 @@ def test_a_truncated_chunk_is_named_when_it_is_read(store, tmp_path):
     chunk.write_bytes(chunk.read_bytes()[:200])
     dataset = open_dataset(broken)
     with pytest.raises(DataError, match=r"rsdt of ssp585 cannot be read .*fetch it again"):
-        series.load(dataset)
+        tensors.load(dataset)
     assert any("rsdt of ssp585 cannot be read" in line for line in contract.check(dataset))
 
 
@@ -139,7 +141,7 @@ def test_a_truncated_netcdf_is_refused(raw, tmp_path):
     content = (tmp_path / "small.nc").read_bytes()
     (tmp_path / "short.nc").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"short.nc"):
-        series.load(open_dataset(tmp_path / "short.nc"))
+        tensors.load(open_dataset(tmp_path / "short.nc"))
 
 
 def test_no_data_and_no_store_are_told_apart(tmp_path):
@@ -155,12 +157,12 @@ def test_no_data_and_no_store_are_told_apart(tmp_path):
 def test_loading_checks_the_values(raw):
     raw["tas"].values[2, 40, 1, 0, 0] = np.nan
     with pytest.raises(DataError, match=r"tas has missing or infinite values in ssp370, 2018-05"):
-        series.load(contract.standardise(raw))
+        tensors.load(contract.standardise(raw))
 
 
 def test_training_on_partly_withheld_months_is_refused(raw):
     raw["pr"].values[2, 50:60, 1] = 0
-    data = series.load(contract.standardise(raw))
+    data = tensors.load(contract.standardise(raw))
     with pytest.raises(DataError, match=r"training on ssp370 .* member 1, 2019-03; choose another split"):
         data.training_months(ALL)
     withheld = Split("without", (Stretch("ssp370", 50, 60, (1,)),), ())
@@ -173,8 +175,8 @@ def test_training_on_partly_withheld_months_is_refused(raw):
 
 def test_unknown_scenarios_and_empty_trainings_are_refused(dataset):
     with pytest.raises(InputError, match="no scenario ssp119 in the data set; it has ssp126, ssp245"):
-        series.load(dataset, scenarios=["ssp119"])
-    data = series.load(dataset)
+        tensors.load(dataset, scenarios=["ssp119"])
+    data = tensors.load(dataset)
     with pytest.raises(InputError, match=r"split unseen:ssp119 needs ssp119; the data set has ssp126"):
         data.training_months(splits.unseen("ssp119"))
     nothing = Split("none", tuple(Stretch(ssp) for ssp in data.scenarios), ())
@@ -183,15 +185,15 @@ def test_unknown_scenarios_and_empty_trainings_are_refused(dataset):
 
 
 def test_normaliser_survives_json(dataset):
-    norm = series.fit_normalizer(series.load(dataset, scenarios=["ssp126", "ssp370"]), splits.CLEAN)
-    back = series.Normalizer.from_json(norm.to_json())
+    norm = tensors.fit_normalizer(tensors.load(dataset, scenarios=["ssp126", "ssp370"]), splits.CLEAN)
+    back = tensors.Normalizer.from_json(norm.to_json())
     for name in norm.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(back, name), getattr(norm, name))
 
 
 def test_a_constant_channel_is_centred_and_not_divided(raw):
     raw["CO2"].values[:] = 1500.0
-    data = series.prepare(contract.standardise(raw), "none", splits.CLEAN)
+    data = tensors.prepare(contract.standardise(raw), "none", splits.CLEAN)
     assert data.normalizer.input_std[0] == 1
     assert (data.scenarios["ssp126"].inputs[:, 0] == 0).all()
 
@@ -199,7 +201,7 @@ def test_a_constant_channel_is_centred_and_not_divided(raw):
 def test_a_standard_calendar_is_accepted(raw, tmp_path):
     raw = raw.assign_coords(time=xr.date_range("2015-01-01", periods=156, freq="MS") + np.timedelta64(14, "D"))
     raw.to_netcdf(tmp_path / "gregorian.nc")
-    data = series.load(open_dataset(tmp_path / "gregorian.nc"), scenarios=["ssp126"])
+    data = tensors.load(open_dataset(tmp_path / "gregorian.nc"), scenarios=["ssp126"])
     assert (data.months[13], data.calendar_month[13]) == ("2016-02", 2)
     assert data.time.values[0].replace(day=1).day == 1  # dates that `cf` can turn into bounds
 

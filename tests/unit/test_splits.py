@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from climgru_lib import splits
 from climgru_lib.contract import InputError
-from climgru_lib.splits import Split, Stretch
+from climgru_lib.data import splits
+from climgru_lib.data.splits import Split, Stretch
 
 OPEN = ("ssp126", "ssp370", "ssp585")  # the targets of ssp245 are withheld in the public file
 FULL, EXTRACT = (1021, 3), (901, 2)  # months from 2015-01, members
@@ -54,10 +54,10 @@ def test_scored_dates(name, size, expected):
 
 
 def test_published_withholds_the_slice_of_the_first_member_alone():
-    keep = splits.PUBLISHED.training_months("ssp370", *FULL)
+    keep = splits.PUBLISHED_SPLIT.training_months("ssp370", *FULL)
     assert keep.sum(axis=1).tolist() == [901, 1021, 1021]
     assert not keep[0, 901:].any()
-    assert splits.PUBLISHED.training_months("ssp126", *FULL).all()
+    assert splits.PUBLISHED_SPLIT.training_months("ssp126", *FULL).all()
 
 
 @pytest.mark.parametrize("split", splits.folds(), ids=lambda split: split.name)
@@ -104,8 +104,8 @@ def test_too_short_a_series_is_refused():
     with pytest.raises(InputError, match="has 12 months, window 12 with lead 1 needs 13"):
         Split("all", (), ()).training_targets("ssp126", 12, 1, window=12, lead=1)
     with pytest.raises(InputError, match=r"slice of ssp370 would start at month 12,.* predicts from month 13 on"):
-        splits.PUBLISHED.scored_months(119, window=12, lead=1)
-    assert splits.PUBLISHED.scored_months(120, window=12, lead=1) == [("ssp370", range(12, 120))]
+        splits.PUBLISHED_SPLIT.scored_months(119, window=12, lead=1)
+    assert splits.PUBLISHED_SPLIT.scored_months(120, window=12, lead=1) == [("ssp370", range(12, 120))]
 
 
 def test_a_stretch_counts_like_a_slice():

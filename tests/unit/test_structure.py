@@ -1,6 +1,7 @@
 """House rules: imports in one direction, every import declared, the same dependencies in both files."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -10,11 +11,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = (
-    "contract geography embedded encoding splits data series metrics climate_statistics comparison ensembles noise "
-    "devices losses models recipes runs submission batches lightning_adapter training cf weather emulate "
-    "stochastic calibration versus verdicts checkpoints maps bench progress workbook studies course cli"
-).split()
+#: From the top; a room imports only from itself and the rooms above it.
+ROOMS = "contract registry grid mini_earth data models training predict score maps course commands cli".split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {
     "pyyaml": "yaml",
@@ -41,24 +39,40 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def layer(path: Path) -> str:
+def room(path: Path) -> str:
     return path.relative_to(ROOT / "climgru_lib").parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_from_layers_above(path):
-    own = layer(path)
+def test_a_module_imports_only_from_the_rooms_above(path):
+    own = room(path)
     if own == "__init__":
         assert not any(name.startswith("climgru_lib") for name in imported(path))
         return
-    above = set(LAYERS[: LAYERS.index(own) + 1]) | {"__version__"}
+    above = {*ROOMS[: ROOMS.index(own) + 1], "__version__"}
     used = {name.split(".")[1] for name in imported(path) if name.startswith("climgru_lib.")}
     assert used <= above, f"{path.name} reaches down to {used - above}"
 
 
+def test_no_module_is_longer_than_300_lines():
+    assert {path.name: lines for path in SOURCES if (lines := len(path.read_text().splitlines())) > 300} == {}
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_import_from_the_faces_of_rooms(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    modules = re.findall(r"^\s*(?:from|import) (climgru_lib[\w.]*)", code, re.M)
+    assert modules
+    assert all(module.count(".") <= 1 for module in modules), modules
+
+
 def test_lightning_is_imported_by_its_adapter_alone():
     users = {path.name for path in SOURCES if any(name.split(".")[0] == "lightning" for name in imported(path))}
-    assert users == {"lightning_adapter.py", "training.py"}
+    assert users == {"lightning_adapter.py", "fit.py"}
 
 
 def declared() -> dict[str, str]:
@@ -85,7 +99,13 @@ def test_pyproject_and_environment_name_the_same_dependencies():
 
 def test_every_import_is_declared_and_every_dependency_used():
     files = SOURCES + sorted((ROOT / "tests").rglob("*.py"))
-    used = {name.split(".")[0] for path in files for name in imported(path)} - {"climgru_lib", "tests", "conftest", ""}
+    used = {name.split(".")[0] for path in files for name in imported(path)} - {
+        "climgru_lib",
+        "tests",
+        "benchmarks",
+        "conftest",
+        "",
+    }
     outside = {name for name in used if name not in sys.stdlib_module_names}
     names = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in declared()} - {None}
     assert outside == names

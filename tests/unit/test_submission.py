@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from climgru_lib import metrics, submission
 from climgru_lib.contract import InputError
+from climgru_lib.predict import output
+from climgru_lib.score import metrics, submission
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "reference" / "published_metric_golden.npz"
 LAT, LON = np.array([-45.125, 10.0]), np.array([1.875, 356.875, 358.0])
@@ -33,7 +34,7 @@ def write_csv(path, fields, lat, lon, months=None):
 
 def test_format_to_the_letter(tmp_path):
     dataset = prediction()
-    submission.write_submission(dataset, tmp_path / "s.csv")
+    output.write_submission(dataset, tmp_path / "s.csv")
     lines = (tmp_path / "s.csv").read_text().split("\n")
     assert lines[0] == "ID,Prediction"
     assert lines[-1] == ""  # the file ends with a line break
@@ -55,21 +56,21 @@ def test_values_have_eight_digits(tmp_path):
     dataset = prediction(360)
     dataset["pr"][0, 0] = [1.5, 1e-7, 0.0]
     dataset["tas"][0, 0, 0] = 288.0
-    submission.write_submission(dataset, tmp_path / "s.csv")
+    output.write_submission(dataset, tmp_path / "s.csv")
     lines = (tmp_path / "s.csv").read_text().split("\n")
     assert [line.split(",")[1] for line in (lines[1], *lines[7:10])] == ["288", "1.5", "1e-07", "0"]
     assert lines[2].split(",")[1] == f"{float(dataset['tas'][0, 0, 1]):.8g}"
 
 
 def test_order_of_the_prediction_does_not_matter(tmp_path):
-    submission.write_submission(prediction(), tmp_path / "a.csv")
-    submission.write_submission(prediction().isel(lat=[1, 0]).transpose("lon", "time", "lat"), tmp_path / "b.csv")
+    output.write_submission(prediction(), tmp_path / "a.csv")
+    output.write_submission(prediction().isel(lat=[1, 0]).transpose("lon", "time", "lat"), tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
 def test_too_few_months_are_refused(tmp_path):
     with pytest.raises(InputError, match="holds 360 months, the prediction has 359"):
-        submission.write_submission(prediction(359), tmp_path / "s.csv")
+        output.write_submission(prediction(359), tmp_path / "s.csv")
     assert not list(tmp_path.iterdir())
 
 
@@ -94,9 +95,9 @@ def test_golden_score(tmp_path):
 
 def test_a_written_submission_can_be_scored(tmp_path):
     dataset = prediction(360)
-    submission.write_submission(dataset, tmp_path / "s.csv")
+    output.write_submission(dataset, tmp_path / "s.csv")
     warmer = dataset.assign(tas=dataset["tas"] + 2)
-    submission.write_submission(warmer, tmp_path / "w.csv")
+    output.write_submission(warmer, tmp_path / "w.csv")
     assert submission.score_files(tmp_path / "s.csv", tmp_path / "s.csv") == 0
     # 2 K everywhere: (0.1 * 2 + 2) / 2, to the precision of eight digits
     assert submission.score_files(tmp_path / "w.csv", tmp_path / "s.csv") == pytest.approx(1.1, abs=1e-4)

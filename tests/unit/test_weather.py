@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from climgru_lib import embedded
+from climgru_lib import mini_earth
 from climgru_lib.contract import InputError
-from climgru_lib.weather import BLOCK_MONTHS, Series, Weather, stretched
+from climgru_lib.predict.residual_weather import BLOCK_MONTHS, Series, Weather, stretched
 
 LAT, N_LON, T = np.array([-60.0, -20.0, 20.0, 60.0]), 6, 480
 CALENDAR = np.arange(T) % 12 + 1
@@ -228,12 +228,12 @@ def test_the_embedded_weather_is_found_again():
     calendar = np.arange(months) % 12 + 1
     prediction, members = {}, {}
     for ssp in ("ssp126", "ssp585"):
-        prediction[ssp] = _stack(embedded.forced(ssp, months, lat, lon), ("time", "y", "x"))
-        made = embedded.make(months, 3, 0, lat, lon, scenarios=[ssp]).isel(ssp=0)
+        prediction[ssp] = _stack(mini_earth.forced(ssp, months, lat, lon), ("time", "y", "x"))
+        made = mini_earth.make(months, 3, 0, lat, lon, scenarios=[ssp]).isel(ssp=0)
         members[ssp] = _stack(made, ("member_id", "time", "y", "x"))
     trained = np.ones((3, months), dtype=bool)
     weather = Weather.fit([Series(prediction[ssp], members[ssp], trained, calendar) for ssp in prediction], lat)
-    others = embedded.make(months, 6, 1, lat, lon, scenarios=["ssp585"]).isel(ssp=0)
+    others = mini_earth.make(months, 6, 1, lat, lon, scenarios=["ssp585"]).isel(ssp=0)
     late = slice(months - 240, months)
     error = (_stack(others, ("member_id", "time", "y", "x")) - prediction["ssp585"])[:, late]
     found = weather.std(prediction["ssp585"], calendar)[late]

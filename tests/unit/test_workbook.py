@@ -2,8 +2,9 @@
 
 import pytest
 
-from climgru_lib import runs
-from climgru_lib.workbook import COLUMNS, HEADINGS, Workbook, score_table
+from climgru_lib.course.workbook import Workbook
+from climgru_lib.score.tables import COLUMNS, HEADINGS, score_table
+from climgru_lib.training import runs
 
 KINDS = ("forced", "member", "variance")
 

@@ -1,0 +1,231 @@
+"""What each command of `climgru` does: the library called in order, with the cheap checks first."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from .contract import InputError
+
+
+def data_make(args: Namespace) -> None:
+    """Write the embedded data set as a store."""
+    from . import mini_earth
+
+    mini_earth.write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed)
+    print(f"wrote {args.dest}: {args.months} months, {args.members} members, seed {args.seed}")
+
+
+def data_check(args: Namespace) -> None:
+    """Check a store against the contract."""
+    from .data.paths import EMBEDDED, require_source
+
+    require_source(args.path)
+    if args.write_manifest and args.path == EMBEDDED:
+        raise InputError("--write-manifest is for a store of yours; the embedded one is made anew from the code")
+    from . import contract
+    from .data import store
+
+    dataset = store.open_dataset(args.path)
+    problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
+    if problems:
+        raise InputError("\nclimgru: ".join(problems))
+    sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
+    print(f"{args.path} meets the contract: {sizes}")
+    if args.write_manifest:
+        print(f"wrote {store.write_manifest(Path(args.path))}")
+
+
+def train(args: Namespace) -> None:
+    """Train a recipe, then score it."""
+    from .data import splits
+    from .data.paths import require_source
+    from .training import recipes, runs
+
+    recipe, split = recipes.named(args.recipe), splits.named(args.split)
+    require_source(args.data)
+    runs.require_free_or_run(args.run_dir)
+    from .data import store, tensors
+    from .score.evaluation import evaluate
+    from .training import fit
+
+    _set_threads(args)
+    recipe = recipes.with_settings(recipe, args.settings)
+    prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split)
+    compute = {"device": args.device, "precision": args.precision}
+    fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
+    _show({recipe.name: evaluate(args.run_dir, prepared)})
+    print(f"finished {args.run_dir}: run.json, metrics.csv, weights.safetensors, metrics.json, predictions.nc")
+
+
+def evaluate(args: Namespace) -> None:
+    """Score a run, and where asked another one and an ensemble of draws."""
+    from .data import splits
+    from .data.paths import require_source
+    from .training import runs
+
+    run = runs.require_finished(args.run_dir)
+    if args.against is not None:
+        runs.require_finished(args.against)
+    split = splits.named(args.split or run["split"])
+    require_source(args.data)
+    from .data import store
+    from .predict.emulator import Emulator
+    from .predict.ensemble import StochasticEmulator
+    from .score import calibration, compare
+    from .score.evaluation import evaluate
+
+    _set_threads(args)
+    emulator = Emulator.open(args.run_dir, args.device, args.precision)
+    dataset = store.open_dataset(args.data)
+    loaded = emulator.load(dataset)
+    stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
+    other = None if args.against is None else Emulator.open(args.against, args.device, args.precision)
+    scores = evaluate(args.run_dir, loaded, split, emulator)
+    tables = {emulator.recipe.name: scores}
+    if other is not None:
+        tables[f"{other.recipe.name} ({args.against})"] = evaluate(args.against, other.load(dataset), split, other)
+    _show(tables)
+    if other is not None:
+        found = compare.differences(args.run_dir, args.against, scores, loaded)
+        print(f"less {args.against}:\n{found.to_string(float_format=_three_decimals)}")
+    if stochastic is not None:
+        found = calibration.calibrate(stochastic, scores, args.draws, args.draw_seed)
+        key = f"{split.name} {loaded.fingerprint} draws={args.draws} seed={args.draw_seed}"
+        runs.add_scores(args.run_dir, key, found)
+        print(calibration.table(found).to_string(float_format=_three_decimals, na_rep="n/a"))
+    print(f"wrote {args.run_dir / runs.SCORES} and {args.run_dir / 'predictions.nc'}")
+
+
+def predict(args: Namespace) -> None:
+    """Predict a scenario into a file."""
+    from .data.paths import require_source
+    from .training import runs
+
+    runs.require_finished(args.run_dir)
+    require_source(args.data)
+    from .data import store
+    from .predict import output
+    from .predict.emulator import Emulator
+    from .predict.ensemble import StochasticEmulator
+
+    _set_threads(args)
+    emulator = Emulator.open(args.run_dir, args.device, args.precision)
+    dataset = store.open_dataset(args.data)
+    if args.draws is not None:
+        predicted = StochasticEmulator(emulator, emulator.load(dataset)).predict(args.ssp, args.draws, args.draw_seed)
+    elif args.variance_matched:
+        stochastic = StochasticEmulator(emulator, emulator.load(dataset))
+        predicted = stochastic.predict_matched(args.ssp, output.SUBMISSION_MONTHS)
+    else:
+        predicted = emulator.predict(emulator.load(dataset, [args.ssp]), args.ssp)
+    print(f"wrote {output.write_prediction(predicted, args.out)}")
+
+
+def draw_map(args: Namespace) -> None:
+    """Draw a month of a prediction."""
+    from . import contract, maps
+    from .predict.output import open_prediction
+
+    prediction = open_prediction(args.source)
+    field = maps.month_map(prediction, args.var, args.month)
+    if field is None:
+        months = contract.month_labels(prediction)
+        raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
+    print(f"wrote {args.out}")
+
+
+def submission_score(args: Namespace) -> None:
+    """Score one file of the competition against another."""
+    from .score import submission
+
+    if args.command == "score":
+        print("`climgru score` is the old name of `climgru submission score`", file=sys.stderr)
+    print(f"{submission.score_files(args.submission, args.solution):.6f}")
+
+
+def import_checkpoint(args: Namespace) -> None:
+    """Make a run of a published checkpoint."""
+    from .data import splits
+    from .data.paths import require_source
+
+    split = splits.named(args.split)
+    require_source(args.data)
+    from .data import store
+    from .predict import published_checkpoint
+
+    published_checkpoint.import_checkpoint(args.checkpoint, args.run_dir, store.open_dataset(args.data), split)
+    print(f"finished {args.run_dir}; score it with `climgru evaluate {args.run_dir} --data {args.data}`")
+
+
+def export_checkpoint(args: Namespace) -> None:
+    """Write a run as a published checkpoint."""
+    from .training import runs
+
+    runs.require_finished(args.run_dir)
+    from .predict import published_checkpoint
+
+    print(f"wrote {published_checkpoint.export_checkpoint(args.run_dir, args.checkpoint)}")
+
+
+def show_recipes(args: Namespace) -> None:
+    """List the recipes, or one with all its settings and their meaning."""
+    from .training import describe, recipes
+
+    print(describe.listing() if args.name is None else describe.described(recipes.named(args.name)))
+
+
+def show_splits(args: Namespace) -> None:
+    """List the splits."""
+    from .data import splits
+
+    print(splits.listing())
+
+
+def run_course(args: Namespace) -> None:
+    """Execute the notebooks."""
+    from .data.paths import require_source
+
+    require_source(args.data)
+    from .course import execute
+
+    execute.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
+
+
+def run_study(args: Namespace) -> None:
+    """Run a study, or list them."""
+    from .course import study
+    from .data.paths import require_source
+
+    if args.name is None:
+        print(study.listing())
+        return
+    study.STUDIES.require(args.name)
+    require_source(args.data)
+    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes}
+    table = study.run(args.name, args.data, args.profile, args.out, **options)
+    print(table.to_string(float_format=_three_decimals))
+
+
+def _set_threads(args: Namespace) -> None:
+    if args.threads is None:
+        return
+    if args.threads < 1:
+        raise InputError(f"--threads must be at least 1, got {args.threads}")
+    import torch
+
+    torch.set_num_threads(args.threads)
+
+
+def _show(scores: dict[str, list[dict]]) -> None:
+    """Print scores beside their limits, 100 columns wide."""
+    from .score.tables import score_table, to_text
+
+    print(to_text(score_table(scores)))
+
+
+def _three_decimals(value: float) -> str:
+    return f"{value:.3f}"

@@ -1,0 +1,9 @@
+"""The course: what its notebooks share, how they are executed, and the studies."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["execute", "study"],
+    submod_attrs={"workbook": ["Workbook", "curves"]},
+)

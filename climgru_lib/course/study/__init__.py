@@ -1,0 +1,55 @@
+"""Studies: many trainings, planned, resumed and put into tables. A study is one file with a `plan.Study`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from ...contract import InputError
+from ...registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDIES = Registry(
+    "study",
+    {
+        "folds": "course.study.folds:STUDY",
+        "calm-start": "course.study.calm_start:STUDY",
+        "first-start": "course.study.first_start:STUDY",
+        "season": "course.study.season:STUDY",
+        "dice": "course.study.dice:STUDY",
+        "first-final": "course.study.first_final:STUDY",
+        "published": "course.study.published:STUDY",
+    },
+)
+
+_getattr, _dir, _names = lazy_loader.attach(
+    __name__,
+    submod_attrs={"plan": ["Study", "Trial"], "report": ["differences", "plot_curves", "summary"]},
+)
+__getattr__, __dir__, __all__ = _getattr, _dir, ["STUDIES", "listing", "run", *_names]
+
+
+def listing() -> str:
+    """Return a line for each study: the question that it answers."""
+    return "\n".join(f"{name:12}  {STUDIES[name].question}" for name in STUDIES)
+
+
+def run(name: str, *args, minutes: float | None = None, **kwargs) -> pd.DataFrame:
+    """Run a study by name; see `runner.run` for the arguments, and `published.run` for that study's.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or it has no budget of ``minutes``.
+    """
+    study = STUDIES[name]
+    if hasattr(study, "run"):
+        return study.run(*args, minutes=minutes, **kwargs)
+    if minutes is not None:
+        raise InputError("--minutes is for the study published; others end when all is run, and can be continued")
+    from . import runner
+
+    return runner.run(name, study, *args, **kwargs)

@@ -1,0 +1,143 @@
+"""Tables and curves of a study: means and spread over seeds, paired differences, published marks, noise limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+from scipy.stats import t as student
+
+from ...score.tables import COLUMNS, HEADINGS
+from ...training import runs
+from .plan import Study
+
+LEVEL = 0.9  # of the two-sided intervals
+
+
+def write(folder: Path, study: Study, rows: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Write ``table.csv``, and with pairs ``differences.csv``, with curves ``curves.png``; return the table."""
+    table = study.table(rows) if study.table else summary(rows, study.published)
+    runs.write_atomically(folder / "table.csv", table.to_csv)
+    if study.against:
+        runs.write_atomically(folder / "differences.csv", differences(rows, study.against).to_csv)
+    if len(curves):
+        first = curves["split"].iloc[0]
+        figure = plot_curves(curves[curves["split"] == first], study.published, rows[rows["split"] == first])
+        runs.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
+    return table
+
+
+def summary(rows: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Put the labels of a study side by side.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `runner.collect`; the first scored slice of each split is shown.
+    published : mapping of str to sequence of float
+        See `plan.Study`.
+
+    Returns
+    -------
+    DataFrame
+        By split and label: the number of seeds, mean metrics [K, mm/day] and score, below each its standard deviation
+        over seeds, the published value where there is one (another slice and truth, leaky) and, last, the noise limit
+        of the score for a perfect forced response.
+    """
+    table = {}
+    for (split, label), group in rows[rows["slice"] == 0].groupby(["split", "label"], sort=False):
+        table[split, label] = {"seeds": len(group), **group[COLUMNS].mean()}
+        if len(group) > 1:
+            table[split, f"{label}, sd"] = {"seeds": len(group), **group[COLUMNS].std()}
+        if label in published:
+            table[split, f"{label}, published"] = {"seeds": 1, **dict(zip(COLUMNS, published[label]))}
+    if "limit: forced" in rows:
+        for split, group in rows[rows["slice"] == 0].groupby("split", sort=False):
+            table[split, "limit: forced"] = {"seeds": np.nan, "score": group["limit: forced"].iloc[0]}
+    frame = pd.DataFrame.from_dict(table, orient="index", columns=["seeds", *COLUMNS])
+    frame.index.names = ["split", "label"]
+    return frame.sort_index(level="split", sort_remaining=False, kind="stable")
+
+
+def differences(rows: pd.DataFrame, against: Mapping[str, str]) -> pd.DataFrame:
+    """Compare labels seed by seed, on every scored slice.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `runner.collect`.
+    against : mapping of str to str
+        Label to the label that it is compared with.
+
+    Returns
+    -------
+    DataFrame
+        By label, reference, slice and metric: number of pairs, mean difference (label less reference: negative where
+        the label is better), its standard error ``+-``, and the bounds ``low`` and ``high`` of the 90 % interval of
+        Student's t over the seeds. It tells the chance of seeds alone, not of the weather in the slice.
+    """
+    found = []
+    for label, reference in against.items():
+        keys = ["split", "ssp", "months", "seed"]
+        pairs = [rows[rows["label"] == name].set_index(keys)[COLUMNS] for name in (label, reference)]
+        paired = (pairs[0] - pairs[1]).dropna()
+        for (split, ssp, months), group in paired.groupby(["split", "ssp", "months"], sort=False):
+            for metric, values in group.items():
+                where = {"label": label, "less": reference, "split": split, "ssp": ssp, "months": months}
+                found.append(where | {"metric": metric} | _interval(values.to_numpy()))
+    return pd.DataFrame(found)
+
+
+def _interval(values: np.ndarray) -> dict[str, float]:
+    count, mean = len(values), float(values.mean())
+    if count < 2:
+        return {"pairs": count, "difference": mean, "+-": np.nan, "low": np.nan, "high": np.nan}
+    error = float(values.std(ddof=1) / np.sqrt(count))
+    reach = student.ppf((1 + LEVEL) / 2, count - 1) * error
+    return {"pairs": count, "difference": mean, "+-": error, "low": mean - reach, "high": mean + reach}
+
+
+def plot_curves(
+    curves: pd.DataFrame, published: Mapping[str, Sequence[float]], rows: pd.DataFrame | None = None
+) -> Figure:
+    """Draw the six metrics against steps: a line for each label, the range of its seeds, published values dashed.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        From `runner.collect`, of one split.
+    published : mapping of str to sequence of float
+        See `plan.Study`; marks of other slices, truths and lengths of training.
+    rows : DataFrame, optional
+        From `runner.collect`; what has no curve (a closed-form fit) becomes a thin line.
+    """
+    figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True, layout="constrained")
+    styles = ["-", "--", "-.", ":"]
+    labels = list(dict.fromkeys(curves["label"]))
+    for axis, column in zip(axes.flat, COLUMNS):
+        for number, label in enumerate(labels):
+            by_step = curves[curves["label"] == label].groupby("step")[column]
+            (line,) = axis.plot(by_step.mean(), styles[number % 4], label=label)
+            axis.fill_between(by_step.min().index, by_step.min(), by_step.max(), color=line.get_color(), alpha=0.15)
+            if label in published:
+                mark = published[label][COLUMNS.index(column)]
+                axis.plot(1.0, mark, ">", color=line.get_color(), transform=axis.get_yaxis_transform(), clip_on=False)
+        if rows is not None:
+            for label, group in rows[~rows["label"].isin(labels) & (rows["slice"] == 0)].groupby("label", sort=False):
+                axis.axhline(group[column].mean(), color="0.4", linewidth=0.8)
+                at = (0.01, group[column].mean())
+                axis.annotate(label, at, (0, 2), ("axes fraction", "data"), "offset points", fontsize=7)
+        axis.set_title(HEADINGS[column], fontsize=9)
+        axis.set_yscale("log")
+        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            ticks(StrMethodFormatter("{x:.3g}"))
+    for axis in axes[-1]:
+        axis.set_xlabel("optimiser steps")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(labels), 5))
+    plt.close(figure)
+    return figure

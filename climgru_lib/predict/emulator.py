@@ -1,0 +1,124 @@
+"""Using a finished run: predictions as CF data sets, scores beside noise limits, the submission file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from ..contract import InputError
+from ..data.splits import first_target
+from ..data.tensors import EmulationData, Normalizer, Scenario, denormalise, load
+from ..training import runs, weights
+from ..training.devices import matmul_precision, pick_device
+from ..training.recipe import Recipe
+from .output import as_dataset
+
+MONTHS_AT_ONCE = 128  # predicted in one forward pass
+
+
+@dataclass
+class Emulator:
+    """A trained model with all that turns raw inputs into fields.
+
+    ``run`` is the content of ``run.json``.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    normalizer: Normalizer
+    run: dict[str, Any]
+    bf16: bool = False
+
+    @classmethod
+    def open(cls, run_dir: str | Path, device: str = "cpu", precision: str = "32") -> Emulator:
+        """Load a finished run onto a device (auto, cpu, cuda); no code is executed by loading.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no finished run or its weights are damaged.
+        """
+        run = runs.require_finished(run_dir)
+        recipe = Recipe.from_json(run["recipe"])
+        with torch.device("meta"):
+            model = recipe.build(len(run["channels"]), tuple(run["grid"]))
+        model = weights.load_weights(Path(run_dir), model.to_empty(device="cpu"))
+        if not recipe.is_fitted:
+            model = model.to(pick_device(device))
+        return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
+
+    def load(self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None) -> EmulationData:
+        """Read scenarios as this emulator wants them: its season, its normaliser.
+
+        Raises
+        ------
+        InputError
+            If the grid is not the one it was trained on.
+        """
+        grid = [dataset.sizes["lat"], dataset.sizes["lon"]]
+        if grid != self.run["grid"]:
+            raise InputError(f"the run was trained on the grid {self.run['grid']}, the data have {grid}")
+        return load(dataset, self.recipe.season, scenarios).normalise(self.normalizer)
+
+    @property
+    def first(self) -> int:
+        """Index of the first month that can be predicted."""
+        return first_target(self.recipe.window, self.recipe.lead)
+
+    @torch.inference_mode()
+    def fields(self, scenario: Scenario, data: EmulationData, months: range | None = None) -> np.ndarray:
+        """Predict months of a scenario.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            Normalised, of ``data``.
+        data : EmulationData
+        months : range, optional
+            Month indices; all from `first` on by default.
+
+        Returns
+        -------
+        array of float32, shape (month, 2, lat, lon), K and mm/day
+
+        Raises
+        ------
+        InputError
+            If there is no full window before the first month.
+        """
+        months = range(self.first, len(data.months)) if months is None else months
+        if not self.first <= months.start < months.stop:
+            raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
+        if self.recipe.is_fitted:
+            maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
+        else:
+            maps = self._network(self.recipe.visible(scenario.inputs), months)
+        return denormalise(maps, self.normalizer)
+
+    def _network(self, inputs: Tensor, months: range) -> Tensor:
+        window, lead, device = self.recipe.window, self.recipe.lead, next(self.model.parameters()).device
+        parts = []
+        for start in range(months.start, months.stop, MONTHS_AT_ONCE):
+            stop = min(start + MONTHS_AT_ONCE, months.stop)
+            series = inputs[None, start - lead - window + 1 : stop - lead].to(device)
+            with matmul_precision("32"), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                parts.append(self.model.forward_series(series, window)[0].float().cpu())
+        return torch.cat(parts)
+
+    def predict(self, data: EmulationData, ssp: str) -> xr.Dataset:
+        """Predict one scenario as a CF data set with dims (time, lat, lon)."""
+        return self.dress(self.fields(data.scenarios[ssp], data), data, ssp, self.first)
+
+    def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
+        """Dress fields (time, 2, lat, lon) of the months from ``first`` on as a CF data set; see `cf.as_dataset`."""
+        provenance = {key: self.run[key] for key in ("split", "seed", "code", "data")}
+        title = f"Climate emulation of {ssp} by {self.recipe.name}"
+        attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
+        return as_dataset(fields, data, first, attrs)

@@ -1,0 +1,64 @@
+"""Parts known by name: models, encoders, losses and whatever else one file may add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from .contract import InputError
+
+
+class Registry(Mapping[str, Any]):
+    """Named parts of one kind; what the library brings itself is imported when it is first asked for.
+
+    Parameters
+    ----------
+    kind : str
+        What the parts are, for messages.
+    places : mapping of str to str
+        Name to ``module:attribute`` within the library.
+    """
+
+    def __init__(self, kind: str, places: Mapping[str, str]):
+        self.kind, self._places, self._added = kind, dict(places), {}
+
+    def register(self, name: str) -> Callable[[Any], Any]:
+        """Return a decorator that adds a part under a name; a file run again replaces its part.
+
+        Raises
+        ------
+        InputError
+            If the library itself has a part of that name.
+        """
+        if name in self._places:
+            raise InputError(f"the library has a {self.kind} '{name}' already; choose another name")
+
+        def add(part: Any) -> Any:
+            self._added[name] = part
+            return part
+
+        return add
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a part; raise `InputError` if there is none of that name."""
+        self.require(name)
+        if name in self._added:
+            return self._added[name]
+        module, _, attribute = self._places[name].partition(":")
+        return getattr(import_module(f"{__package__}.{module}"), attribute)
+
+    def require(self, name: str) -> None:
+        """Raise `InputError` if there is no part of that name; imports nothing."""
+        if name not in self:
+            raise InputError(f"unknown {self.kind} '{name}'; there are {', '.join(self)}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places or name in self._added
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._places
+        yield from self._added
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._added)

@@ -1,0 +1,136 @@
+"""Scores of a run beside its noise limits, on the slices of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..contract import TARGETS, InputError
+from ..data import splits
+from ..data.splits import Split
+from ..data.tensors import EmulationData, denormalise
+from ..predict.emulator import Emulator
+from ..predict.output import PREDICTIONS, write_prediction
+from ..training import runs
+from . import noise_limits
+from .metrics import all_metrics, with_score
+
+_KNOWN_LIMITS: dict[tuple, tuple] = {}
+
+
+def evaluate(
+    run_dir: str | Path, data: EmulationData, split: Split | None = None, emulator: Emulator | None = None
+) -> list[dict[str, Any]]:
+    """Score a run on the slices of a split against each member, and store the scores in ``metrics.json``.
+
+    Parameters
+    ----------
+    run_dir : str or Path
+        A finished run.
+    data : EmulationData
+        Normalised by the run's normaliser (`Emulator.load`, or the data it was trained with).
+    split : Split, optional
+        The run's own by default; another only if none of its scored months was trained on.
+    emulator : Emulator, optional
+        The run, if it is open already.
+
+    Returns
+    -------
+    list of dict
+        One entry per slice: ``ssp``, ``months`` (first and last), ``leaky``, and for ``avg`` (mean over the
+        members as truth) and ``m0`` (first member) the metrics of `metrics.all_metrics` by variable and ``score``;
+        ``limits`` and ``limit_errors`` hold the noise limits and their standard errors, see `noise`, or None.
+
+    Raises
+    ------
+    InputError
+        If a scored month was trained on, or its target is withheld.
+    """
+    emulator = emulator or Emulator.open(run_dir)
+    split = split or data.split or splits.named(emulator.run["split"])
+    slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
+    overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]
+    spans = {ssp: _span([months for name, months in slices if name == ssp]) for ssp, _ in slices}
+    predictions = {ssp: emulator.fields(data.scenarios[ssp], data, span) for ssp, span in spans.items()}
+    results = []
+    for (ssp, months), leaky in zip(slices, overlaps):
+        chosen = predictions[ssp][months.start - spans[ssp].start : months.stop - spans[ssp].start]
+        results.append({**score_slice(chosen, data, ssp, months), "leaky": leaky})
+    runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
+    ssp, span = max(spans.items(), key=lambda item: len(item[1]))
+    write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / PREDICTIONS)
+    return results
+
+
+def _span(slices: list[range]) -> range:
+    """Return the months from the first to the last of some slices."""
+    return range(min(months.start for months in slices), max(months.stop for months in slices))
+
+
+def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, months: range) -> bool:
+    """Tell whether scored months were trained on; refuse that but for a `published` run on its own slice."""
+    if ssp not in data.scenarios:
+        raise InputError(f"split {split.name} scores {ssp}; the data set has {', '.join(data.scenarios)}")
+    data.require_scored(ssp, months)
+    shared = sorted(set(emulator.run["trained"].get(ssp, ())) & set(data.months[months]))
+    if shared and not split.name == emulator.run["split"] == "published":
+        raise InputError(
+            f"{ssp} {shared[0]} .. {shared[-1]} would be scored, but the run was trained on it; choose another --split"
+        )
+    return bool(shared)
+
+
+def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range) -> dict[str, Any]:
+    """Score fields against each member in turn.
+
+    Parameters
+    ----------
+    fields : array, shape (month, 2, lat, lon), K and mm/day
+    data : EmulationData
+        Normalised.
+    ssp : str
+    months : range
+        Indices of the months of ``fields``.
+
+    Returns
+    -------
+    dict
+        An entry of `evaluate`, less ``leaky``.
+    """
+    members = denormalise(data.scenarios[ssp].targets, data.normalizer)
+    change = noise_limits.global_change(members, months, data.lat)
+    truth = members[:, months]
+    mean = truth.mean(axis=0, dtype=float)
+    by_member = [
+        with_score(
+            {
+                var: all_metrics(fields[:, i], member[:, i], mean[:, i], change[i], data.lat)
+                for i, var in enumerate(TARGETS)
+            }
+        )
+        for member in truth
+    ]
+    limits, errors = _limits(members, data, ssp, months)
+    return {
+        "ssp": ssp,
+        "months": [data.months[months[0]], data.months[months[-1]]],
+        "avg": {name: float(np.mean([scores[name] for scores in by_member])) for name in by_member[0]},
+        "m0": by_member[0],
+        "limits": limits,
+        "limit_errors": errors,
+    }
+
+
+def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -> tuple[dict | None, dict | None]:
+    """Return noise limits of a slice and their errors, computed once for one data set, from unbroken months alone."""
+    key = (data.fingerprint, ssp, months)
+    if key not in _KNOWN_LIMITS:
+        lost = np.flatnonzero(data.scenarios[ssp].withheld.any(axis=0))
+        start = max(lost[lost < months.start] + 1, default=0)
+        stop = min(lost[lost >= months.stop], default=len(data.months))
+        moved = range(months.start - start, months.stop - start)
+        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat)
+        _KNOWN_LIMITS[key] = noise_limits.limits(*arguments), noise_limits.limit_errors(*arguments)
+    return _KNOWN_LIMITS[key]

@@ -1,0 +1,159 @@
+"""Scores of monthly climate fields: area weights, the six published metrics, the Kaggle score, ClimateBench's NRMSE.
+
+All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions ``(time, lat, lon)`` last;
+nothing is averaged over members here. `comparison` compares two predictions, `ensembles` scores whole distributions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..grid import area_mean
+
+METRICS = ("monthly_rmse", "time_mean_rmse", "time_std_mae")
+UNITS = {"tas": "K", "pr": "mm/day"}
+#: Weight of each metric in the Kaggle score, by variable (competition rules, see `kaggle_score`).
+SCORE_WEIGHTS = {"tas": (0.1, 1.0, 1.0), "pr": (0.1, 1.0, 0.75)}
+
+
+def published_metrics(prediction: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> dict[str, float]:
+    """Compute the three metrics of one variable that the published entry reports.
+
+    Parameters
+    ----------
+    prediction, truth : array, shape (time, lat, lon)
+        Fields of one variable in the same physical unit.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        ``monthly_rmse``: root of the weighted mean squared error over time and space;
+        ``time_mean_rmse``: the same for the two time means;
+        ``time_std_mae``: weighted mean absolute difference of the population standard deviations over time.
+        All in the unit of the input.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    Source: the scoring rules of the CSE 151B climate emulation competition (the published method).
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
+    prediction, truth = np.float64(prediction), np.float64(truth)
+    squared = np.square(prediction - truth).mean(axis=0)
+    bias = prediction.mean(axis=0) - truth.mean(axis=0)
+    spread = np.abs(prediction.std(axis=0) - truth.std(axis=0))
+    return {
+        "monthly_rmse": float(np.sqrt(area_mean(squared, lat))),
+        "time_mean_rmse": float(np.sqrt(area_mean(bias**2, lat))),
+        "time_std_mae": float(area_mean(spread, lat)),
+    }
+
+
+def kaggle_score(metrics: dict[str, dict[str, float]]) -> float:
+    """Combine the six metrics into the competition score (lower is better).
+
+    Parameters
+    ----------
+    metrics : dict
+        For ``"tas"`` and ``"pr"`` the result of `published_metrics`, in K and mm/day.
+
+    Returns
+    -------
+    float
+        Mean over the two variables of 0.1 monthly RMSE + time-mean RMSE + (1 for tas, 0.75 for pr) std MAE.
+    """
+    terms = [
+        sum(weight * metrics[var][name] for weight, name in zip(weights, METRICS))
+        for var, weights in SCORE_WEIGHTS.items()
+    ]
+    return sum(terms) / len(terms)
+
+
+def with_score(by_var: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Join the metrics of tas and pr under names like ``tas_crps``, and add ``score``, their `kaggle_score`."""
+    flat = {f"{var}_{name}": value for var, values in by_var.items() for name, value in values.items()}
+    return {**flat, "score": kaggle_score(by_var)}
+
+
+def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, float]:
+    """Score tas and pr of one prediction against one truth.
+
+    Parameters
+    ----------
+    prediction, truth : mapping of variable name to array, shape (time, lat, lon)
+        ``tas`` in K and ``pr`` in mm/day.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        Keys ``tas_monthly_rmse`` .. ``pr_time_std_mae`` (K, mm/day) and ``score`` (the Kaggle score).
+    """
+    return with_score({var: published_metrics(prediction[var], truth[var], lat) for var in SCORE_WEIGHTS})
+
+
+def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:
+    """Normalised errors of ClimateBench, of one variable.
+
+    Parameters
+    ----------
+    prediction : array, shape (time, lat, lon)
+        Monthly fields, the first month opening the first year; a last year may be cut short.
+    truth : array, shape (time, lat, lon)
+        The mean over the members of the truth, in the same unit.
+    change : float
+        What errors are measured against, in the same unit: the truth's mean anomaly over time and globe.
+    lat : array, shape (lat,), degrees north
+        Latitudes of the cell centres.
+
+    Returns
+    -------
+    dict
+        ``spatial``: RMSE of the time means; ``global``: RMSE of the annual global means; ``total``: spatial + 5
+        global. All over ``change``, dimensionless.
+
+    Notes
+    -----
+    Source: Watson-Parris et al. (2022), doi:10.1029/2021MS002954.
+    """
+    error = np.float64(prediction) - np.float64(truth)
+    starts = np.arange(0, len(error), 12)
+    annual = np.add.reduceat(area_mean(error, lat), starts) / np.diff([*starts, len(error)])
+    spatial = float(np.sqrt(area_mean(error.mean(axis=0) ** 2, lat)) / abs(change))
+    overall = float(np.sqrt(np.mean(annual**2)) / abs(change))
+    return {"spatial": spatial, "global": overall, "total": spatial + 5 * overall}
+
+
+def all_metrics(
+    prediction: np.ndarray, truth: np.ndarray, mean: np.ndarray, change: float, lat: np.ndarray
+) -> dict[str, float]:
+    """Compute every metric of one variable that a slice is reported with.
+
+    Parameters
+    ----------
+    prediction, truth, mean : array, shape (time, lat, lon)
+        A deterministic prediction, one member, and the mean of all members.
+    change : float
+        See `nrmse`.
+    lat : array, shape (lat,), degrees north
+
+    Returns
+    -------
+    dict
+        Those of `published_metrics` against the member, ``crps`` (the CRPS of a single prediction is its mean
+        absolute error) likewise, and ``nrmse_spatial``, ``nrmse_global``, ``nrmse_total`` against the mean.
+    """
+    error = np.abs(np.float64(prediction) - np.float64(truth)).mean(axis=0)
+    return {
+        **published_metrics(prediction, truth, lat),
+        "crps": float(area_mean(error, lat)),
+        **{f"nrmse_{name}": value for name, value in nrmse(prediction, mean, change, lat).items()},
+    }

@@ -1,0 +1,201 @@
+"""Training: one Lightning adapter for the networks, a closed-form fit for the baselines.
+
+A training writes weights, curves and provenance into its run directory and nothing else. It can be stopped by
+a signal at any batch and continued to the same weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..contract import InputError
+from ..data.tensors import EmulationData
+from ..grid import area_weights
+from ..models import FitSeries
+from . import runs, weights
+from .batches import RunSampler
+from .devices import matmul_precision, pick_device
+from .losses import CompositeLoss
+from .recipe import Recipe
+
+LIGHTNING_PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
+KEEP_CHECKPOINT_BELOW = 100_000_000  # parameters; a larger run's checkpoint is deleted when it is finished
+
+
+def train(
+    recipe: Recipe,
+    data: EmulationData,
+    run_dir: str | Path,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32",
+    resume: bool = False,
+    progress: bool = True,
+    watch: Callable[[int, nn.Module], None] | None = None,
+) -> Path:
+    """Train a recipe and leave a finished run directory.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : EmulationData
+        From `series.prepare` with the recipe's season; its split says what may be trained on.
+    run_dir : str or Path
+        A finished run of the same recipe, data, seed and code is reused; an unfinished one needs ``resume``.
+    seed : int
+        Seeds initial weights, dropout and batch order.
+    device : {"auto", "cpu", "cuda"}
+    precision : {"32", "tf32", "bf16"}
+        32 means that TF32 is off.
+    resume : bool
+    progress : bool
+        Show a progress bar.
+    watch : callable, optional
+        Called after each batch with the number of batches done and the network in evaluation mode, see `progress`.
+
+    Returns
+    -------
+    Path
+        The run directory.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, or an argument is unknown.
+    runs.Stopped
+        If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
+    """
+    run_dir = Path(run_dir)
+    if precision not in LIGHTNING_PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; there are {', '.join(LIGHTNING_PRECISIONS)}")
+    where = pick_device(device)
+    if recipe.season != data.season:
+        raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
+    if not data.training_targets(recipe.window, recipe.lead):
+        raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
+    state = runs.begin(run_dir, identity(recipe, data, seed, precision), resume)
+    if state == "finished":
+        print(f"reused the finished run {run_dir.name}")
+        return run_dir
+    started = time.monotonic()
+    torch.manual_seed(seed)
+    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+    checkpoint = run_dir / runs.CHECKPOINT
+    if recipe.is_fitted and checkpoint.exists():
+        _take_over(model, checkpoint)
+    elif recipe.is_fitted:
+        model.fit(fit_series(data, recipe), data.lat)
+    if recipe.start_at_mean:
+        model.start_at(data.mean_target(recipe.window, recipe.lead))
+    if recipe.is_network:
+        wanted = model.reduce(data) if recipe.is_fitted else data
+        _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)
+    weights.save_weights(run_dir, model)
+    known = facts(recipe, data, model)
+    if known["parameters"] > KEEP_CHECKPOINT_BELOW:
+        (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
+    runs.finish(
+        run_dir,
+        **known,
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+        wall_seconds=round(time.monotonic() - started, 1),
+        peak_memory_mb=round(runs.peak_memory_mb()),
+    )
+    return run_dir
+
+
+def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: str = "32") -> dict[str, Any]:
+    """Return what must agree for two runs to be the same; an imported run's seed is ``"unknown"``."""
+    return {
+        "recipe": recipe.to_json(),
+        "split": data.split.name,
+        "seed": seed,
+        "data": data.fingerprint,
+        "code": runs.code_version(),
+        "precision": precision,
+    }
+
+
+def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, Any]:
+    """Return what using a finished run takes beside its recipe and weights, and its number of parameters."""
+    return {
+        "normalizer": data.normalizer.to_json(),
+        "channels": data.channels,
+        "grid": [len(data.lat), len(data.lon)],
+        "trained": trained_months(data, recipe),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def trained_months(data: EmulationData, recipe: Recipe) -> dict[str, list[str]]:
+    """Return the months ``YYYY-MM`` that any member was trained on, by scenario."""
+    masks = data.training_targets(recipe.window, recipe.lead)
+    return {ssp: data.months[keep.any(axis=0)].tolist() for ssp, keep in masks.items()}
+
+
+def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
+    """Return the open scenarios for a closed-form fit: members' mean targets and their weights."""
+    series = []
+    for ssp, keep in data.training_targets(recipe.window, recipe.lead).items():
+        scenario, count = data.scenarios[ssp], keep.sum(axis=0)
+        share = torch.from_numpy(keep / np.maximum(count, 1)).float()
+        mean = torch.einsum("mt,mtcyx->tcyx", share, scenario.targets)
+        weight = count.astype(float)
+        series.append(FitSeries(scenario.inputs, mean, weight, data.calendar_month, data.lon, data.normalizer))
+    return series
+
+
+def _take_over(model: nn.Module, checkpoint: Path) -> None:
+    """Load a checkpoint's parameters: refitted elsewhere, patterns could differ in sign from those trained on."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+
+
+def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
+    """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
+    import lightning
+    from lightning.fabric.utilities.warnings import PossibleUserWarning
+
+    from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    loss = CompositeLoss(
+        recipe.loss,
+        dice_per_sample=recipe.dice_per_sample,
+        area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
+    )
+    sampler = RunSampler(data, recipe, seed, device)
+    module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
+    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)
+    trainer = lightning.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=LIGHTNING_PRECISIONS[precision],
+        gradient_clip_val=recipe.gradient_clip or None,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+        callbacks=[callback],
+        plugins=[AtomicCheckpoint()],
+        default_root_dir=run_dir,
+    )
+    checkpoint = run_dir / runs.CHECKPOINT
+    with warnings.catch_warnings(), matmul_precision(precision):
+        warnings.filterwarnings("ignore", category=PossibleUserWarning)
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
+        trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    trainer.save_checkpoint(checkpoint)

@@ -1,0 +1,173 @@
+"""The adapter between plain PyTorch models and Lightning's Trainer; imported by `training` alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from . import runs
+from .batches import Batch, RunSampler
+from .losses import CompositeLoss
+from .recipe import Recipe
+
+CHECKPOINT_SECONDS = 600
+SECONDS_PER_LINE = 60  # of progress where there is no terminal
+#: Called after each batch with the number of batches done and the network, in evaluation mode; must not change it.
+Watch = Callable[[int, nn.Module], None]
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Emulation(lightning.LightningModule):
+    """A network, its loss and its optimiser; ``annealing_batches`` are those of the recipe's ``cosine_epochs``."""
+
+    def __init__(self, model: nn.Module, loss: CompositeLoss, recipe: Recipe, annealing_batches: int = 0):
+        super().__init__()
+        self.model, self.loss, self.recipe, self.annealing_batches = model, loss, recipe, annealing_batches
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """Compare one forward pass with the targets of all members."""
+        fields = self.model.forward_series(batch.inputs, self.recipe.window)
+        terms = self.loss.terms(*batch.pairs(fields))
+        total = self.loss.total(terms)
+        return {"loss": total, **{name: term.detach() for name, term in terms.items()}}
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
+        """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
+        recipe = self.recipe
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=not recipe.gradient_clip,  # Lightning clips no fused optimiser in bf16
+        )
+        schedules = []
+        if recipe.warmup:
+            rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (recipe.warmup + 1), total_iters=recipe.warmup)
+            schedules.append({"scheduler": rise, "interval": "step"})
+        if recipe.cosine_epochs:
+            length = self.annealing_batches if recipe.cosine_by_batch else recipe.cosine_epochs
+            annealing = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, length, recipe.min_learning_rate)
+            schedules.append({"scheduler": annealing, "interval": "step" if recipe.cosine_by_batch else "epoch"})
+        return [optimizer], schedules
+
+
+class AtomicCheckpoint(TorchCheckpointIO):
+    """Write a checkpoint straight to disk beside its place, then move it there; keep no second copy in memory."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Save with `torch.save`."""
+        runs.write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+
+
+class TrainingLog(lightning.Callback):
+    """Curves, progress, checkpoints by time and on signals, and the state that makes a resume exact."""
+
+    def __init__(self, run_dir: Path, sampler: RunSampler, epochs: int, progress: bool, watch: Watch | None = None):
+        self.run_dir, self.sampler, self.epochs, self.watch = run_dir, sampler, epochs, watch
+        self.progress = _Progress(epochs, progress)
+        self.sums: dict[str, float] = {}
+        self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
+        self.random_state, self.stop_signal = None, None
+        self.saved = self.epoch_started = time.monotonic()
+        self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to continue in the middle of an epoch."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        epoch = self.sampler.epoch - 1
+        return {"epoch": epoch, "batches": self.batches, "sums": self.sums, "random": [torch.get_rng_state(), *cuda]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the state of a checkpoint."""
+        self.batches, self.sums, self.random_state = state["batches"], state["sums"], state["random"]
+        self.sampler.epoch, self.sampler.skip = state["epoch"], state["batches"]
+
+    def on_train_start(self, trainer, module) -> None:
+        """Listen to signals; a second one acts as it would have done without us."""
+        if self.random_state:
+            torch.set_rng_state(self.random_state[0])
+            if self.random_state[1:]:
+                torch.cuda.set_rng_state_all(self.random_state[1:])
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        self.stop_signal = signal.Signals(number).name
+        signal.signal(number, self.previous_handlers[number])
+
+    def teardown(self, trainer, module, stage) -> None:
+        """Give the signals back."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self.previous_handlers.items():
+                signal.signal(number, handler)
+        self.progress.close()
+
+    def on_train_batch_start(self, trainer, module, batch, index) -> None:
+        """Note the learning rate, which the schedule changes before the epoch's last batch ends."""
+        self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
+        """Sum the loss terms; save and stop if asked. An epoch's last batch leaves that to the next epoch."""
+        for name, value in outputs.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        self.batches += 1
+        if self.n_batches is None:
+            self.n_batches = len(self.sampler.plan(trainer.current_epoch))
+        self.progress.show(trainer.current_epoch + self.batches / self.n_batches, outputs["loss"])
+        if self.watch:
+            module.model.eval()
+            self.watch(trainer.global_step, module.model)
+            module.model.train()
+        due = self.stop_signal or time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        if due and self.batches < self.n_batches:
+            trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
+            self.saved = time.monotonic()
+            if self.stop_signal:
+                raise runs.Stopped(
+                    f"{self.stop_signal} came in epoch {trainer.current_epoch + 1}; continue with --resume"
+                )
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        """Append the epoch's mean losses to the curves."""
+        row = {"epoch": trainer.current_epoch + 1}
+        row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
+        row |= {"learning_rate": f"{self.learning_rate:.6g}"}
+        row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
+        runs.append_row(self.run_dir / runs.CURVES, row, "epoch")
+        self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()
+
+
+class _Progress:
+    """A bar of epochs; without a terminal or notebook, one line a minute."""
+
+    def __init__(self, epochs: int, wanted: bool):
+        in_notebook = "ipykernel" in sys.modules
+        self.epochs, self.said = epochs, time.monotonic()
+        wanted = wanted and not os.environ.get("TQDM_DISABLE")
+        self.lines = wanted and not in_notebook and not sys.stderr.isatty()
+        form = "{desc}{percentage:3.0f}%|{bar}| epoch {n:.1f}/{total} [{elapsed}<{remaining}]{postfix}"
+        self.bar = tqdm(total=epochs, disable=not wanted or self.lines, bar_format=form, leave=False)
+
+    def show(self, epoch: float, loss: Tensor) -> None:
+        """Show how many epochs are done."""
+        self.bar.update(epoch - self.bar.n)
+        if self.lines and time.monotonic() - self.said > SECONDS_PER_LINE:
+            self.said = time.monotonic()
+            print(f"epoch {epoch:.1f} of {self.epochs}, loss {float(loss):.4f}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self.bar.close()

@@ -1,0 +1,238 @@
+"""Losses of the published method on z-scored fields, and their weighted sum.
+
+Dice compares patterns, the Gabor bank textures, the Hessian curvatures, and the polar loss a resampled view
+of the map. Gabor, Hessian and polar responses are linear in the field, so each is taken once, of the
+difference of prediction and target: the published value at half the work. Every function takes fields of one
+variable, shape (sample, lat, lon), and returns a scalar; Dice and Hessian depend on the batch as a whole, so
+on its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..contract import TARGETS, InputError
+
+
+def dice(pred: Tensor, target: Tensor, per_sample: bool = False, weights: Tensor | None = None) -> Tensor:
+    """Dice loss, 1 - 2 x.y / (x.x + y.y + 1e-6), of flattened fields.
+
+    Parameters
+    ----------
+    pred, target : Tensor, shape (sample, lat, lon), dimensionless
+        Signed z-scores, as published, so the loss lies in 0..2: 0 for a match, 1 for orthogonal fields.
+    per_sample : bool
+        False (published) takes the inner products over the whole batch, True over each map and averages.
+    weights : Tensor, shape broadcastable to the fields, optional
+        Weights of the inner products; the published method has none.
+
+    Returns
+    -------
+    Tensor, shape (), dimensionless
+    """
+    dims = (-2, -1) if per_sample else tuple(range(pred.ndim))
+
+    def inner(x: Tensor, y: Tensor) -> Tensor:
+        return _weigh(x * y, weights).sum(dims)
+
+    overlap = 2 * inner(pred, target) / (inner(pred, pred) + inner(target, target) + 1e-6)
+    return 1 - overlap.mean()
+
+
+def l1(pred: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean absolute difference, weighted by `weights` of mean 1 where given."""
+    return _weigh((pred - target).abs(), weights).mean()
+
+
+def mse(pred: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared difference, weighted by `weights` of mean 1 where given."""
+    return _weigh((pred - target).square(), weights).mean()
+
+
+def _weigh(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values if weights is None else values * weights
+
+
+def gabor_kernels() -> Tensor:
+    """Return the published bank of 32 Gabor kernels, shape (32, 1, 7, 7), float32.
+
+    Scales 1 and 2 vary slowest, then wavelengths 3 and 5, then eight orientations i pi / 8; each kernel is
+    divided by the sum of its absolute values. Columns are x (longitude), rows y (latitude).
+    """
+    scale, wavelength, angle = torch.meshgrid(
+        torch.tensor([1.0, 2.0], dtype=torch.float64),
+        torch.tensor([3.0, 5.0], dtype=torch.float64),
+        torch.arange(8, dtype=torch.float64) * math.pi / 8,
+        indexing="ij",
+    )
+    scale, wavelength, angle = (p.reshape(-1, 1, 1, 1) for p in (scale, wavelength, angle))
+    offset = torch.arange(-3, 4, dtype=torch.float64)
+    x, y = offset.view(1, 7), offset.view(7, 1)
+    along = x * angle.cos() + y * angle.sin()
+    across = -x * angle.sin() + y * angle.cos()
+    envelope = torch.exp(-(along.square() + 0.25 * across.square()) / (2 * scale.square()))
+    kernels = envelope * torch.cos(2 * math.pi * along / wavelength)
+    return (kernels / kernels.abs().sum((-2, -1), keepdim=True)).float()
+
+
+@cache
+@torch.inference_mode(False)  # a tensor made in inference mode could not be used in training
+def _gabor_bank(device: torch.device, dtype: torch.dtype) -> Tensor:
+    return gabor_kernels().to(device, dtype)
+
+
+def gabor(pred: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the responses to the Gabor bank, zero padding (the published method).
+
+    Parameters
+    ----------
+    pred, target : Tensor, shape (sample, lat, lon), dimensionless
+
+    Returns
+    -------
+    Tensor, shape (), dimensionless
+    """
+    difference = (pred - target).unsqueeze(1)
+    return F.conv2d(difference, _gabor_bank(pred.device, pred.dtype), padding=3).abs().mean()
+
+
+@cache
+@torch.inference_mode(False)  # a tensor made in inference mode could not be used in training
+def _hessian_stencils(device: torch.device, dtype: torch.dtype) -> Tensor:
+    dxx = [[0, 0, 0], [1, -2, 1], [0, 0, 0]]
+    dyy = [[0, 1, 0], [0, -2, 0], [0, 1, 0]]
+    dxy = [[1, 0, -1], [0, 0, 0], [-1, 0, 1]]
+    return torch.tensor([dxx, dxy, dyy], device=device, dtype=dtype).unsqueeze(1)
+
+
+def hessian(pred: Tensor, target: Tensor) -> Tensor:
+    """Root mean square of the second differences' error: sqrt(mean(Dxx^2 + 2 Dxy^2 + Dyy^2)), zero padding.
+
+    Parameters
+    ----------
+    pred, target : Tensor, shape (sample, lat, lon), dimensionless
+
+    Returns
+    -------
+    Tensor, shape (), dimensionless
+
+    Notes
+    -----
+    The value is the published one everywhere. The gradient differs in one point: where prediction and target
+    are equal in every cell that of the published root is NaN, here it is 0 (a subgradient). Dxy is not divided
+    by 4, as published.
+    """
+    difference = (pred - target).unsqueeze(1)
+    curvature = F.conv2d(difference, _hessian_stencils(pred.device, pred.dtype), padding=1).square()
+    dxx, dxy, dyy = curvature.unbind(1)
+    mean = (dxx + 2 * dxy + dyy).mean()
+    positive = mean > 0
+    return torch.where(positive, torch.where(positive, mean, 1).sqrt(), 0)
+
+
+@cache
+@torch.inference_mode(False)  # a tensor made in inference mode could not be used in training
+def _polar_grid(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the polar view's sampling points in `grid_sample` coordinates, shape (1, radius, angle, 2)."""
+    centre = ((width - 1) / 2, (height - 1) / 2)
+    largest = math.hypot(*centre)
+    radius = torch.linspace(0, largest, math.floor(largest), dtype=torch.float64)
+    angle = torch.linspace(0, 2 * math.pi, width, dtype=torch.float64)
+    direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
+    return (radius.view(1, -1, 1, 1) * direction / torch.tensor(centre)).to(device, dtype)
+
+
+def polar(pred: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the fields resampled to (radius, angle) around the array's centre.
+
+    Parameters
+    ----------
+    pred, target : Tensor, shape (sample, lat, lon), dimensionless
+
+    Returns
+    -------
+    Tensor, shape (), dimensionless
+
+    Notes
+    -----
+    The published method: bilinear, aligned corners, border values outside the array. The centre is the equator
+    near the date line and no pole; a quarter of the samples lie outside the map and take the value at its edge.
+    """
+    grid = _polar_grid(*pred.shape[-2:], pred.device, pred.dtype)
+    difference = (pred - target).unsqueeze(0)
+    return F.grid_sample(difference, grid, padding_mode="border", align_corners=True).abs().mean()
+
+
+_CELLWISE = {"l1": l1, "mse": mse}
+_PATTERN = {"gabor": gabor, "hessian": hessian, "polar": polar}
+
+
+class CompositeLoss(nn.Module):
+    """Weighted sum of losses of tas and pr.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Weight of each term ``<variable>_<loss>``: variable tas or pr, loss one of l1, mse, dice, gabor,
+        hessian, polar. Terms that are absent or have weight 0 are not computed. See `recipes.PUBLISHED_LOSS`.
+    dice_per_sample : bool
+        Take Dice per map instead of over the whole batch.
+    area_weights : Tensor, shape (lat,), optional
+        Area weights of mean 1, used by l1, mse and Dice and not by gabor, hessian and polar. The published
+        method has none.
+
+    Raises
+    ------
+    InputError
+        If a term is unknown.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        dice_per_sample: bool = False,
+        area_weights: Tensor | None = None,
+    ):
+        super().__init__()
+        known = [f"{variable}_{loss}" for variable in TARGETS for loss in (*_CELLWISE, "dice", *_PATTERN)]
+        for name in weights:
+            if name not in known:
+                raise InputError(f"unknown loss term {name!r}; choose from {', '.join(known)}")
+        self.weights = {name: float(weight) for name, weight in weights.items() if weight}
+        self.dice_per_sample = dice_per_sample
+        cells = None if area_weights is None else area_weights.view(-1, 1)
+        self.register_buffer("cell_weights", cells, persistent=False)
+
+    def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return each term by name, not yet multiplied by its weight; no device is synchronised.
+
+        Parameters
+        ----------
+        pred, target : Tensor, shape (sample, 2, lat, lon), z-scored
+            Channels tas, pr.
+        """
+        return {name: self._term(name, pred, target) for name in self.weights}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sum of `terms`, a scalar."""
+        return sum(weight * terms[name] for name, weight in self.weights.items())
+
+    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Return the weighted sum for z-scored fields of shape (sample, 2, lat, lon), channels tas, pr."""
+        return self.total(self.terms(pred, target))
+
+    def _term(self, name: str, pred: Tensor, target: Tensor) -> Tensor:
+        variable, loss = name.split("_")
+        channel = TARGETS.index(variable)
+        pred, target = pred[:, channel], target[:, channel]
+        if loss in _PATTERN:
+            return _PATTERN[loss](pred, target)
+        if loss == "dice":
+            return dice(pred, target, self.dice_per_sample, self.cell_weights)
+        return _CELLWISE[loss](pred, target, self.cell_weights)

@@ -1,0 +1,264 @@
+"""A recipe: everything that defines a training, as a frozen dataclass of JSON types."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from ..contract import FORCINGS, InputError
+from ..data import season
+from ..models import MODELS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Weights of the published composite: the loss of tas plus the loss of pr.
+PUBLISHED_LOSS = {
+    "tas_l1": 1.0,
+    "tas_gabor": 0.5,
+    "tas_hessian": 0.2,
+    "tas_polar": 0.3,
+    "pr_dice": 0.5,
+    "pr_mse": 0.5,
+}
+#: Weights of the plain mean squared error over both variables (the first published model).
+MSE_LOSS = {"tas_mse": 0.5, "pr_mse": 0.5}
+
+
+#: Smallest value of each number of a recipe.
+_LEAST = {
+    "window": 1,
+    "lead": 0,
+    "epochs": 1,
+    "runs": 1,
+    "run_length": 1,
+    "cosine_epochs": 0,
+    "learning_rate": 0,
+    "min_learning_rate": 0,
+    "weight_decay": 0,
+    "warmup": 0,
+    "gradient_clip": 0,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recipe; it stays when settings are changed with `with_settings`.
+    model : str
+        A key of `MODELS`.
+    architecture : dict
+        Keyword arguments of the model but for input channels and grid, which come from the data, and window and lead.
+    season : str
+        Seasonal encoding, see `encoding`.
+    window, lead : int, months
+        Target t is predicted from the input months t - lead - window + 1 .. t - lead.
+    loss : dict
+        Weight of each term, see `losses.CompositeLoss`.
+    dice_per_sample, area_weighted : bool
+        Dice over each map instead of the batch; area weights in the loss. The published method has neither.
+    epochs : int
+    learning_rate, weight_decay : float
+        Of AdamW; with weight decay 0 this is Adam.
+    cosine_epochs : int
+        Epochs after which cosine annealing would reach ``min_learning_rate``; 0 keeps the learning rate constant.
+    cosine_by_batch : bool
+        Step the annealing each batch; published: each epoch.
+    min_learning_rate : float
+    warmup : int, batches
+        Over which the learning rate rises from zero.
+    gradient_clip : float
+        Largest norm of the gradient; 0 sets no limit.
+    ignore : list of str
+        Forcings that the network does not get: their channels are zero, the mean of training.
+    start_at_mean : bool
+        Start the network's last layer at the mean map of the training months; published: at random.
+    runs, run_length : int
+        A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
+    """
+
+    name: str
+    model: str
+    architecture: dict[str, Any] = field(default_factory=dict)
+    season: str = "published"
+    window: int = 12
+    lead: int = 1
+    ignore: list[str] = field(default_factory=list)
+    loss: dict[str, float] = field(default_factory=lambda: dict(PUBLISHED_LOSS))
+    dice_per_sample: bool = False
+    area_weighted: bool = False
+    epochs: int = 45
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    cosine_epochs: int = 100
+    cosine_by_batch: bool = False
+    min_learning_rate: float = 1e-6
+    warmup: int = 0
+    gradient_clip: float = 0.0
+    start_at_mean: bool = False
+    runs: int = 1
+    run_length: int = 11
+
+    def __post_init__(self):
+        season.channels(self.season)
+        MODELS.require(self.model)
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise InputError(f"{name} must be a number from {least} on, got {value}")
+        for name, weight in self.loss.items():
+            if not 0 <= weight < math.inf:
+                raise InputError(f"the weight of the loss {name} must be a number from 0 on, got {weight}")
+        for name in self.ignore:
+            if name not in FORCINGS:
+                raise InputError(f"ignore takes forcings ({', '.join(FORCINGS)}), got '{name}'")
+
+    def check(self) -> None:
+        """Check the settings against the model and the losses that they name.
+
+        Raises
+        ------
+        InputError
+            If one is unknown or does not go with the model.
+        """
+        from .losses import CompositeLoss
+
+        CompositeLoss(self.loss)
+        model, known = MODELS[self.model], self.architecture_settings()
+        for key in self.architecture:
+            if key not in known:
+                raise InputError(f"{self.model} has no setting '{key}'; it has {', '.join(sorted(known)) or 'none'}")
+        if self.ignore and self.is_fitted:
+            raise InputError(f"{self.model} is fitted to all forcings; only a plain network can ignore some")
+        if self.start_at_mean and not hasattr(model, "start_at"):
+            raise InputError(f"{self.model} has no last layer of maps that could start_at_mean")
+        if self.is_network and self.is_fitted:
+            self._require_loss_of_coefficients()
+
+    def _require_loss_of_coefficients(self) -> None:
+        """Refuse losses that look at maps."""
+        of_maps = [name for name in self.loss if name.partition("_")[2] not in ("l1", "mse")]
+        if of_maps or self.area_weighted:
+            raise InputError(
+                f"{self.model} learns coefficients of patterns, not maps: its loss is made of l1 and mse without "
+                f"area weights, got {', '.join(of_maps) or 'area_weighted'}"
+            )
+
+    def architecture_settings(self) -> list[str]:
+        """Return the names of the settings that ``architecture`` may hold."""
+        parameters = inspect.signature(MODELS[self.model]).parameters
+        return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead")]
+
+    def visible(self, inputs: Tensor) -> Tensor:
+        """Return inputs (time, channel, lat, lon), z-scored, as the network gets them: without ignored forcings."""
+        shown = inputs.clone() if self.ignore else inputs
+        for name in self.ignore:
+            shown[:, FORCINGS.index(name)] = 0.0
+        return shown
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the recipe is trained by gradient descent."""
+        return getattr(MODELS[self.model], "trained", False)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model, or what its network builds on, is fitted in closed form; it predicts whole scenarios."""
+        return hasattr(MODELS[self.model], "fit")
+
+    def build(self, n_channels: int, grid: tuple[int, int]) -> nn.Module:
+        """Build the untrained model.
+
+        Parameters
+        ----------
+        n_channels : int
+            Input channels, seasonal encoding included.
+        grid : (int, int)
+            Number of latitudes and longitudes.
+
+        Raises
+        ------
+        InputError
+            If `check` does, or a size does not fit.
+        """
+        self.check()
+        given = {"in_channels": n_channels, "grid": grid, "window": self.window, "lead": self.lead}
+        accepted = inspect.signature(MODELS[self.model]).parameters
+        return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Recipe:
+        """Rebuild from `to_json`."""
+        return cls(**values)
+
+
+def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """Change fields of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    settings : iterable of str
+        ``key=value`` with a field of `Recipe` or a dotted entry of ``architecture`` or ``loss``
+        (``loss.pr_dice=0.7``); the value is JSON, or a plain word.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or a value has the wrong type.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set wants key=value, got '{setting}'")
+        head, _, entry = key.partition(".")
+        old = changes.get(head, getattr(recipe, head, None)) if head in _SETTABLE else None
+        if old is None or bool(entry) != isinstance(old, dict):
+            raise InputError(f"no setting '{key}'; there are {', '.join(_SETTABLE)} (architecture.KEY, loss.TERM)")
+        value = _parse(text)
+        kind = _entry_type(recipe, head, entry) if entry else type(old)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if kind and type(value) is not kind:
+            raise InputError(f"{key} wants a {kind.__name__}, got '{text}'")
+        changes[head] = {**old, entry: value} if entry else value
+    changed = replace(recipe, **changes)
+    if changes:
+        changed.check()
+    return changed
+
+
+def _entry_type(recipe: Recipe, head: str, entry: str) -> type | None:
+    """Return the JSON type of an entry of ``architecture`` or ``loss``; None if the model has no such setting."""
+    if head == "loss":
+        return float
+    parameter = inspect.signature(MODELS[recipe.model]).parameters.get(entry)
+    kind = parameter and type(parameter.default)
+    return list if kind is tuple else kind
+
+
+_SETTABLE = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "model"))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

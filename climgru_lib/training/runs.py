@@ -1,0 +1,189 @@
+"""Run directories: what a training was, what it left, and whether it may be reused or resumed.
+
+``run.json`` holds the provenance, ``metrics.csv`` the curves, ``weights.safetensors`` the model,
+``metrics.json`` the scores, ``last.ckpt`` what a resume needs. Files are written beside their place and
+moved there, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..contract import InputError
+
+RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT = (
+    "run.json",
+    "weights.safetensors",
+    "metrics.csv",
+    "metrics.json",
+    "last.ckpt",
+)
+#: Modules on which the numbers of a run depend; figures, notebooks and the command line do not count.
+NUMERICAL = (
+    "contract.py encoding.py splits.py data.py series.py metrics.py noise.py devices.py losses.py models/*.py "
+    "recipes.py batches.py lightning_adapter.py training.py emulate.py"
+)
+
+
+class Stopped(Exception):
+    """Training was stopped by a signal; the run can be resumed."""
+
+
+def code_version() -> str:
+    """Return a SHA-256 of the sources on which the numbers of a run depend."""
+    root = Path(__file__).parent
+    sources = [path for pattern in NUMERICAL.split() for path in sorted(root.glob(pattern))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def folder_name(identity: dict[str, Any]) -> str:
+    """Return a readable folder name that differs whenever the identity of a run does."""
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    split = identity["split"].replace(":", "-")
+    return f"{identity['recipe']['name']}-{split}-s{identity['seed']}-{digest}"
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call ``write`` with a temporary sibling of ``path``, then move the result into place."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, indented."""
+    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n"))
+
+
+def append_row(path: Path, row: dict[str, Any], key: str) -> None:
+    """Append a row to a CSV file of curves; rows of the same or a later ``key``, left by a broken run, are dropped."""
+    rows = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = [old for old in csv.DictReader(file) if int(old[key]) < row[key]]
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer.writeheader()
+            writer.writerows([*rows, row])
+
+    write_atomically(path, write)
+
+
+def read_run(run_dir: str | Path) -> dict[str, Any]:
+    """Return ``run.json``.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run.
+    """
+    path = Path(run_dir) / RUN
+    if not path.is_file():
+        raise InputError(f"{run_dir} holds no run (no {RUN}); make one with `climgru train`")
+    return json.loads(path.read_text())
+
+
+def require_finished(run_dir: str | Path) -> dict[str, Any]:
+    """Return ``run.json`` of a finished run; raise `InputError` if it is unfinished."""
+    run = read_run(run_dir)
+    if run["status"] != "finished":
+        raise InputError(f"the run in {run_dir} is not finished; go on with `climgru train {run_dir} --resume ...`")
+    return run
+
+
+def require_free_or_run(run_dir: Path) -> None:
+    """Raise `InputError` if a folder is there and holds something else than a run."""
+    if run_dir.exists() and not (run_dir / RUN).is_file() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
+        raise InputError(f"{run_dir} exists and holds no run; choose another folder")
+
+
+def begin(run_dir: Path, identity: dict[str, Any], resume: bool) -> str:
+    """Claim a run directory.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Made if absent.
+    identity : dict
+        Recipe, split, seed, data fingerprint, code version, precision: what must agree for a run to be the same.
+    resume : bool
+        Whether an unfinished run may be continued.
+
+    Returns
+    -------
+    str
+        ``"new"``, ``"resume"`` or ``"finished"``.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else or an unfinished run without ``resume``; nothing is touched.
+    """
+    if not run_dir.exists() or (run_dir.is_dir() and not any(run_dir.iterdir())):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_json(run_dir / RUN, {"status": "unfinished", **identity, **environment()})
+        return "new"
+    require_free_or_run(run_dir)
+    found = read_run(run_dir)
+    for key, value in identity.items():
+        if found.get(key) != json.loads(json.dumps(value)):
+            raise InputError(
+                f"{run_dir} holds another run ({_difference(key, found.get(key), value)}); choose another folder"
+            )
+    if found["status"] == "finished":
+        return "finished"
+    if not resume:
+        raise InputError(f"the run in {run_dir} is unfinished; continue it with --resume, or choose another folder")
+    return "resume"
+
+
+def _difference(key: str, found: Any, wanted: Any) -> str:
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        key, found, wanted = next(
+            (f"{key} {k}", found.get(k), v) for k, v in json.loads(json.dumps(wanted)).items() if found.get(k) != v
+        )
+    short = [f"{str(value)[:40]}" for value in (found, wanted)]
+    return f"its {key} is {short[0]}, not {short[1]}"
+
+
+def finish(run_dir: Path, **facts: Any) -> None:
+    """Mark a run as finished and add facts such as the wall time."""
+    write_json(run_dir / RUN, {**read_run(run_dir), **facts, "status": "finished"})
+
+
+def environment() -> dict[str, Any]:
+    """Return versions of what computes."""
+    return {
+        "climgru": __version__,
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in ("torch", "numpy", "xarray")},
+    }
+
+
+def peak_memory_mb() -> float:
+    """Return the peak resident memory of this process in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def add_scores(run_dir: Path, key: str, scores: Any) -> None:
+    """Store scores under ``key`` (split and data fingerprint) in ``metrics.json``; other keys are kept."""
+    path = Path(run_dir) / SCORES
+    known = json.loads(path.read_text()) if path.exists() else {}
+    write_json(path, {**known, key: scores})
