@@ -49,14 +49,18 @@ def train(args: Namespace) -> None:
     from .data import store, tensors
     from .score.evaluation import evaluate
     from .training import fit
+    from .training.recipe import with_settings
 
     _set_threads(args)
-    recipe = recipes.with_settings(recipe, args.settings)
+    recipe = with_settings(recipe, args.settings)
     prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
-    _show({recipe.name: evaluate(args.run_dir, prepared)})
-    print(f"finished {args.run_dir}: run.json, metrics.csv, weights.safetensors, metrics.json, predictions.nc")
+    try:
+        _show({recipe.name: evaluate(args.run_dir, prepared)})
+    except InputError as error:
+        print(f"not scored: {error}")
+    print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
 
 
 def evaluate(args: Namespace) -> None:

@@ -113,6 +113,35 @@ def _sub_points(centres: np.ndarray, subcells: int) -> np.ndarray:
     return (edges[:-1, None] + np.diff(edges)[:, None] * steps).ravel()
 
 
+def matching(labels: np.ndarray, wanted: np.ndarray, period: float | None = None) -> np.ndarray:
+    """Return where each of the wanted coordinates stands among some labels.
+
+    Parameters
+    ----------
+    labels, wanted : array, shape (n,), degrees
+    period : float, optional
+        360 for longitudes, of which any convention will do.
+
+    Returns
+    -------
+    array of int, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If one is not there, to a thousandth of a degree.
+    """
+    distance = np.abs(labels[None, :] - wanted[:, None])
+    if period is not None:
+        distance = np.minimum(distance % period, -distance % period)
+    places = distance.argmin(axis=1)
+    missing = distance[np.arange(len(wanted)), places] > 1e-3
+    if missing.any() or len(labels) != len(wanted):
+        what = f"{wanted[missing][0]:g} is not among them" if missing.any() else "there are more"
+        raise InputError(f"coordinates {labels[0]:g} .. {labels[-1]:g} are not those wanted: {what}")
+    return places
+
+
 def area_weights(lat: np.ndarray) -> np.ndarray:
     """Cosine-latitude area weights with mean 1.
 

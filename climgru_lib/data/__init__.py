@@ -6,8 +6,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["paths", "season", "splits", "store", "tensors"],
     submod_attrs={
+        "normalizer": ["Normalizer", "denormalise"],
         "splits": ["Split", "Stretch"],
         "store": ["open_dataset"],
-        "tensors": ["EmulationData", "Normalizer", "denormalise", "load", "prepare"],
+        "tensors": ["EmulationData", "load", "prepare"],
     },
 )

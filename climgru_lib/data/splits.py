@@ -183,7 +183,7 @@ def named(name: str) -> Split:
 
 
 def _presets() -> dict[str, Split]:
-    return {split.name: split for split in (CLEAN, PUBLISHED_SPLIT, DECADES, *folds())}
+    return {split.name: split for split in (PUBLISHED_SPLIT, CLEAN, DECADES, *folds())}
 
 
 def listing() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,31 +17,9 @@ from torch import Tensor
 
 from .. import contract
 from ..contract import FORCINGS, TARGETS, DataError, InputError
+from .normalizer import Normalizer, mean_std, moments, standardise
+from .season import channels, encode
 from .splits import Split
-
-_BLOCK = 8  # months taken to double precision at a time
-
-
-@dataclass(frozen=True)
-class Normalizer:
-    """Mean and population standard deviation per channel, fitted once and stored with the run.
-
-    All four arrays are float64, shape (channel,), in the units of the contract.
-    """
-
-    input_mean: np.ndarray
-    input_std: np.ndarray
-    target_mean: np.ndarray
-    target_std: np.ndarray
-
-    def to_json(self) -> dict[str, list[float]]:
-        """Return the arrays as lists."""
-        return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}
-
-    @classmethod
-    def from_json(cls, values: dict[str, list[float]]) -> Normalizer:
-        """Rebuild from `to_json`."""
-        return cls(**{name: np.asarray(value, dtype=np.float64) for name, value in values.items()})
 
 
 @dataclass
@@ -60,11 +38,11 @@ class Scenario:
 
 
 @dataclass
-class EmulationData:
-    """Scenarios of one data set as tensors, raw until `normalise` is called.
+class Series:
+    """Scenarios of one data set as tensors, in the units that its subclass tells.
 
     ``season`` names the encoding whose channels follow the forcings; ``months`` are labels ``YYYY-MM``,
-    ``calendar_month`` 1..12, ``lat`` and ``lon`` degrees; ``split`` is set by `prepare`.
+    ``calendar_month`` 1..12, ``lat`` and ``lon`` degrees.
     """
 
     scenarios: dict[str, Scenario]
@@ -77,8 +55,6 @@ class EmulationData:
     lat: np.ndarray
     lon: np.ndarray
     fingerprint: str
-    normalizer: Normalizer | None = None
-    split: Split | None = None
 
     @property
     def open_scenarios(self) -> list[str]:
@@ -107,21 +83,6 @@ class EmulationData:
             raise InputError(f"split {split.name} leaves nothing to train on in this data set")
         return masks
 
-    def training_targets(self, window: int, lead: int) -> dict[str, np.ndarray]:
-        """Return (member, time) masks of the targets that the prepared split leaves, by open scenario."""
-        sizes = (len(self.months), len(self.members), window, lead)
-        masks = {ssp: self.split.training_targets(ssp, *sizes) for ssp in self.training_months(self.split)}
-        return {ssp: keep for ssp, keep in masks.items() if keep.any()}
-
-    def mean_target(self, window: int, lead: int) -> Tensor:
-        """Return the mean map of the training targets, shape (2, lat, lon), in the units of the tensors."""
-        masks = self.training_targets(window, lead)
-        total = sum(
-            torch.einsum("mt,mtcyx->cyx", torch.from_numpy(keep).float(), self.scenarios[ssp].targets)
-            for ssp, keep in masks.items()
-        )
-        return total / sum(int(keep.sum()) for keep in masks.values())
-
     def require_scored(self, ssp: str, months: range) -> None:
         """Raise `DataError` if a target to be scored is withheld in the data set."""
         keep = np.zeros((len(self.members), len(self.months)), dtype=bool)
@@ -137,17 +98,59 @@ class EmulationData:
                 f"member {self.members[member]}, {self.months[month]}; choose another split or the full store"
             )
 
-    def normalise(self, normalizer: Normalizer) -> EmulationData:
-        """Z-score inputs and targets in place and remember the normaliser."""
+
+@dataclass
+class RawData(Series):
+    """Series in the units of the contract: tas in K, pr in mm/day."""
+
+    def normalise(self, normalizer: Normalizer, split: Split | None = None) -> EmulationData:
+        """Z-score inputs and targets in place; the tensors go over to what is returned.
+
+        Raises
+        ------
+        InputError
+            If that was done already.
+        """
+        if not self.scenarios:
+            raise InputError("these data were normalised already; load them again for another normaliser")
         for scenario in self.scenarios.values():
-            _standardise(scenario.inputs, normalizer.input_mean, normalizer.input_std)
+            standardise(scenario.inputs, normalizer.input_mean, normalizer.input_std)
             if scenario.targets is not None:
-                _standardise(scenario.targets, normalizer.target_mean, normalizer.target_std)
-        self.normalizer = normalizer
-        return self
+                standardise(scenario.targets, normalizer.target_mean, normalizer.target_std)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        self.scenarios = {}
+        return EmulationData(**values, normalizer=normalizer, split=split)
 
 
-def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str] | None = None) -> EmulationData:
+@dataclass
+class EmulationData(Series):
+    """Series z-scored with ``normalizer``; from `prepare` they have the ``split`` that it was fitted on."""
+
+    normalizer: Normalizer
+    split: Split | None = None
+
+    def training_targets(self, window: int, lead: int) -> dict[str, np.ndarray]:
+        """Return (member, time) masks of the targets that the prepared split leaves, by open scenario."""
+        sizes = (len(self.months), len(self.members), window, lead)
+        masks = {ssp: self.split.training_targets(ssp, *sizes) for ssp in self.training_months(self.split)}
+        return {ssp: keep for ssp, keep in masks.items() if keep.any()}
+
+    def mean_target(self, window: int, lead: int) -> Tensor:
+        """Return the mean map of the training targets, shape (2, lat, lon), in the units of the tensors."""
+        masks = self.training_targets(window, lead)
+        total = sum(
+            torch.einsum("mt,mtcyx->cyx", torch.from_numpy(keep).float(), self.scenarios[ssp].targets)
+            for ssp, keep in masks.items()
+        )
+        return total / sum(int(keep.sum()) for keep in masks.values())
+
+
+@dataclass
+class ReducedData(EmulationData):
+    """What a network on top of a closed-form model learns: inputs and targets as its ``reduce`` has made them."""
+
+
+def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str] | None = None) -> RawData:
     """Read a data set into tensors, checking every value on the way.
 
     Parameters
@@ -161,8 +164,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
 
     Returns
     -------
-    EmulationData
-        Raw values: tas in K, pr in mm/day, inputs in the contract's units.
+    RawData
 
     Raises
     ------
@@ -176,13 +178,13 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     months = contract.month_labels(dataset)
     calendar_month = dataset["time"].dt.month.values
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
-    season_channels = season.encode(season, lat, calendar_month)
+    season_channels = encode(season, lat, calendar_month)
     wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
     digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
-    data = EmulationData(
+    data = RawData(
         scenarios={ssp: _read_scenario(dataset, ssp, months, season_channels, digest) for ssp in wanted},
         season=season,
-        channels=FORCINGS + season.channels(season),
+        channels=FORCINGS + channels(season),
         time=dataset["time"],
         months=months,
         calendar_month=calendar_month,
@@ -198,8 +200,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
 def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
     """Load a data set and normalise it with what the split leaves for training: ready for `training.fit`."""
     data = load(dataset, season)
-    data.split = split
-    return data.normalise(fit_normalizer(data, split))
+    return data.normalise(fit_normalizer(data, split), split)
 
 
 def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
@@ -228,15 +229,14 @@ def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
     return Scenario(ssp, inputs, None if withheld.all() else targets, withheld)
 
 
-def fit_normalizer(data: EmulationData, split: Split) -> Normalizer:
+def fit_normalizer(data: RawData, split: Split) -> Normalizer:
     """Fit the normaliser on every (month, member) that the split leaves for training.
 
     Inputs count once per member that keeps the month, as in the published method.
 
     Parameters
     ----------
-    data : EmulationData
-        Raw.
+    data : RawData
     split : Split
         Its withheld months enter neither mean nor standard deviation.
 
@@ -247,38 +247,6 @@ def fit_normalizer(data: EmulationData, split: Split) -> Normalizer:
     inputs, targets = [], []
     for ssp, keep in data.training_months(split).items():
         scenario = data.scenarios[ssp]
-        inputs.append(_moments(scenario.inputs, keep.sum(axis=0)))
-        targets += [_moments(scenario.targets[m], keep[m]) for m in range(len(data.members))]
-    return Normalizer(*_mean_std(inputs), *_mean_std(targets))
-
-
-def _moments(series: Tensor, weights: np.ndarray) -> np.ndarray:
-    """Return (count, sum, sum of squares) per channel, shape (3, channel), months weighted by ``weights``."""
-    months, weights = series.flatten(2), torch.from_numpy(np.asarray(weights, dtype=np.float64))
-    sums = torch.zeros(2, months.shape[1], dtype=torch.float64)
-    for part, weight in zip(months.split(_BLOCK), weights.split(_BLOCK)):
-        values = part.double()
-        sums[0] += weight @ values.sum(-1)
-        sums[1] += weight @ values.square().sum(-1)
-    count = weights.sum().expand(1, months.shape[1]) * months.shape[2]
-    return torch.cat([count, sums]).numpy()
-
-
-def _mean_std(moments: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    count, total, squares = np.sum(moments, axis=0)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return mean, np.where(std > 0, std, 1.0)
-
-
-def _standardise(tensor: Tensor, mean: np.ndarray, std: np.ndarray) -> None:
-    """Z-score the channel dimension (third from the end) in place."""
-    shape = (-1, 1, 1)
-    tensor.sub_(torch.tensor(mean, dtype=torch.float32).view(shape))
-    tensor.div_(torch.tensor(std, dtype=torch.float32).view(shape))
-
-
-def denormalise(fields: Tensor, normalizer: Normalizer) -> np.ndarray:
-    """Turn z-scored tas and pr (..., 2, lat, lon) into K and mm/day, float32."""
-    std, mean = normalizer.target_std[:, None, None], normalizer.target_mean[:, None, None]
-    return (fields.double().cpu().numpy() * std + mean).astype(np.float32)
+        inputs.append(moments(scenario.inputs, keep.sum(axis=0)))
+        targets += [moments(scenario.targets[m], keep[m]) for m in range(len(data.members))]
+    return Normalizer(*mean_std(inputs), *mean_std(targets))

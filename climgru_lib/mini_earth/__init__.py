@@ -1,23 +1,18 @@
 """The embedded mini-earth: a small synthetic climate archive, made by physics and fitted statistics.
 
-Scenarios give forcings, forcings a forced climate (known exactly), and weather makes members of it.
+Scenarios give forcings, forcings a forced climate (known exactly), and internal variability makes members of it.
+`realism` measures it, or any data set, by the statistics of CESM2.
 """
 
-from .climate import energy_balance
-from .dataset import forced, make, solution, write
-from .insolation import daily_mean, monthly_mean
-from .scenarios import PATHWAYS, Pathway, peak_and_decline, sulphur_shock
+import lazy_loader
 
-__all__ = [
-    "PATHWAYS",
-    "Pathway",
-    "daily_mean",
-    "energy_balance",
-    "forced",
-    "make",
-    "monthly_mean",
-    "peak_and_decline",
-    "solution",
-    "sulphur_shock",
-    "write",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["realism"],
+    submod_attrs={
+        "climate": ["energy_balance", "tables"],
+        "dataset": ["forced", "make", "solution", "write"],
+        "insolation": ["daily_mean", "monthly_mean"],
+        "scenarios": ["PATHWAYS", "Pathway", "peak_and_decline", "sulphur_shock"],
+    },
+)

@@ -22,13 +22,15 @@ MODELS = Registry(
 
 _getattr, _dir, _names = lazy_loader.attach(
     __name__,
-    submodules=["compact", "cores", "encoders", "normalisation"],
+    submodules=["compact", "normalisation"],
     submod_attrs={
         "cnn3d": ["Cnn3d", "ResidualBlock"],
         "compact.energy_balance": ["EnergyBalance"],
         "compact.residual_gp": ["ResidualGP"],
         "compact.residual_gru": ["ResidualGru"],
         "conv_gru": ["ConvGru"],
+        "cores": ["last_outputs", "project"],
+        "encoders": ["SqueezeExcite"],
         "simple": ["Climatology", "FitSeries", "PatternScaling", "Regression"],
     },
 )

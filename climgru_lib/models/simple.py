@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from torch import Tensor, nn
 
 from ..contract import FORCINGS, InputError
-from ..data.tensors import Normalizer
+from ..data.normalizer import Normalizer
 from ..grid import area_mean
 
 CO2, SO2, CH4 = (FORCINGS.index(name) for name in ("CO2", "SO2", "CH4"))  # input channels

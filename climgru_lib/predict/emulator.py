@@ -13,8 +13,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..contract import InputError
+from ..data.normalizer import Normalizer, denormalise
 from ..data.splits import first_target
-from ..data.tensors import EmulationData, Normalizer, Scenario, denormalise, load
+from ..data.tensors import EmulationData, Scenario, load
+from ..grid import matching
 from ..training import runs, weights
 from ..training.devices import matmul_precision, pick_device
 from ..training.recipe import Recipe
@@ -50,8 +52,9 @@ class Emulator:
         with torch.device("meta"):
             model = recipe.build(len(run["channels"]), tuple(run["grid"]))
         model = weights.load_weights(Path(run_dir), model.to_empty(device="cpu"))
-        if not recipe.is_fitted:
-            model = model.to(pick_device(device))
+        if precision not in ("32", "bf16"):
+            raise InputError(f"predictions are made in precision 32 or bf16, not '{precision}'")
+        _place(model, recipe, pick_device(device))
         return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
 
     def load(self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None) -> EmulationData:
@@ -60,12 +63,23 @@ class Emulator:
         Raises
         ------
         InputError
-            If the grid is not the one it was trained on.
+            If the cells are not those that it was trained on.
         """
+        return load(self._aligned(dataset), self.recipe.season, scenarios).normalise(self.normalizer)
+
+    def _aligned(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Order the cells of a data set as those of the training: north up or down, any convention of longitude."""
         grid = [dataset.sizes["lat"], dataset.sizes["lon"]]
         if grid != self.run["grid"]:
             raise InputError(f"the run was trained on the grid {self.run['grid']}, the data have {grid}")
-        return load(dataset, self.recipe.season, scenarios).normalise(self.normalizer)
+        if "lat" not in self.run:  # a run of an earlier version
+            return dataset
+        lat, lon = (np.array(self.run[name]) for name in ("lat", "lon"))
+        try:
+            rows, columns = matching(dataset["lat"].values, lat), matching(dataset["lon"].values, lon, 360)
+        except InputError as error:
+            raise InputError(f"the data lie on other cells than the run's training: {error}") from error
+        return dataset.isel(lat=rows, lon=columns).assign_coords(lat=lat, lon=lon)
 
     @property
     def first(self) -> int:
@@ -91,8 +105,9 @@ class Emulator:
         Raises
         ------
         InputError
-            If there is no full window before the first month.
+            If there is no full window before the first month, or the data are not those of `load`.
         """
+        self._require_own(data)
         months = range(self.first, len(data.months)) if months is None else months
         if not self.first <= months.start < months.stop:
             raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
@@ -101,6 +116,19 @@ class Emulator:
         else:
             maps = self._network(self.recipe.visible(scenario.inputs), months)
         return denormalise(maps, self.normalizer)
+
+    def _require_own(self, data: EmulationData) -> None:
+        """Refuse data that are raw, reduced, or prepared for another run."""
+        cure = "take them from `Emulator.load`"
+        if type(data) is not EmulationData:
+            raise InputError(f"predictions are made from z-scored data, not from {type(data).__name__}; {cure}")
+        if data.season != self.recipe.season:
+            raise InputError(f"the data have the season '{data.season}', the run '{self.recipe.season}'; {cure}")
+        if not data.normalizer.same_as(self.normalizer):
+            raise InputError(f"the data were normalised for another split or run; {cure}")
+        for name in ("lat", "lon"):
+            if name in self.run and not np.array_equal(getattr(data, name), self.run[name]):
+                raise InputError(f"the data have other {name} than the run's training; {cure}")
 
     def _network(self, inputs: Tensor, months: range) -> Tensor:
         window, lead, device = self.recipe.window, self.recipe.lead, next(self.model.parameters()).device
@@ -118,7 +146,16 @@ class Emulator:
 
     def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
         """Dress fields (time, 2, lat, lon) of the months from ``first`` on as a CF data set; see `cf.as_dataset`."""
-        provenance = {key: self.run[key] for key in ("split", "seed", "code", "data")}
+        provenance = {key: self.run[key] for key in ("split", "seed", "data")}
         title = f"Climate emulation of {ssp} by {self.recipe.name}"
         attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
         return as_dataset(fields, data, first, attrs)
+
+
+def _place(model: nn.Module, recipe: Recipe, device: torch.device) -> None:
+    """Move a network to a device; what was fitted in closed form stays on the CPU, where it computes in float64."""
+    if not recipe.is_fitted:
+        model.to(device)
+    for part in model.children():
+        if any(True for _ in part.parameters()):
+            part.to(device)

@@ -15,7 +15,8 @@ import xarray as xr
 
 from ..contract import InputError
 from ..data import splits
-from ..data.tensors import EmulationData, denormalise
+from ..data.normalizer import denormalise
+from ..data.tensors import EmulationData
 from .emulator import Emulator
 from .residual_weather import Series, Weather
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..contract import TARGETS, InputError
-from ..data.tensors import denormalise
+from ..data.normalizer import denormalise
 from ..grid import area_mean
 from ..predict.ensemble import StochasticEmulator
 from . import distributions

@@ -12,7 +12,8 @@ import xarray as xr
 from scipy.stats import t as student
 
 from ..contract import TARGETS, InputError, month_labels
-from ..data.tensors import EmulationData, denormalise
+from ..data.normalizer import denormalise
+from ..data.tensors import EmulationData
 from ..predict.output import open_prediction
 from .metrics import score_fields
 

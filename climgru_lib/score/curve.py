@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from ..contract import TARGETS
-from ..data.tensors import EmulationData, denormalise
+from ..data.normalizer import denormalise
+from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
 from ..training import runs
 from ..training.batches import RunSampler

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..contract import TARGETS, InputError
 from ..data import splits
+from ..data.normalizer import denormalise
 from ..data.splits import Split
-from ..data.tensors import EmulationData, denormalise
+from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
 from ..predict.output import PREDICTIONS, write_prediction
 from ..training import runs
@@ -49,7 +50,8 @@ def evaluate(
         If a scored month was trained on, or its target is withheld.
     """
     emulator = emulator or Emulator.open(run_dir)
-    split = split or data.split or splits.named(emulator.run["split"])
+    own = emulator.run["split"]
+    split = split or (data.split if data.split and data.split.name == own else splits.named(own))
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
     overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]
     spans = {ssp: _span([months for name, months in slices if name == ssp]) for ssp, _ in slices}
@@ -99,6 +101,8 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
     dict
         An entry of `evaluate`, less ``leaky``.
     """
+    if not np.isfinite(fields).all():
+        raise InputError(f"the prediction of {ssp} is not finite; the training has diverged: train it again")
     members = denormalise(data.scenarios[ssp].targets, data.normalizer)
     change = noise_limits.global_change(members, months, data.lat)
     truth = members[:, months]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import xarray as xr
 
 from ..data import splits
@@ -34,7 +36,7 @@ def verdicts(dataset: xr.Dataset) -> dict[str, float]:
     """
     data, result = prepare(dataset, "none", splits.CLEAN), {}
     for name, label in PREDICTORS.items():
-        recipe = recipes.named(name)
+        recipe = replace(recipes.named(name), season="none")
         model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
         model.fit(fit_series(data, recipe), data.lat)
         ssp, months = splits.CLEAN.scored_months(len(data.months), recipe.window, recipe.lead)[0]

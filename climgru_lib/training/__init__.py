@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "devices": ["pick_device"],
         "fit": ["fit_series", "train"],
         "losses": ["CompositeLoss"],
-        "recipe": ["Recipe"],
+        "recipe": ["PUBLISHED_LOSS", "Recipe"],
     },
 )

@@ -6,6 +6,7 @@ a signal at any batch and continued to the same weights.
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import time
 import warnings
@@ -71,7 +72,7 @@ def train(
     Raises
     ------
     InputError
-        If the folder holds something else, or an argument is unknown.
+        If the folder holds something else, an argument is unknown, or the training diverges.
     runs.Stopped
         If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
     """
@@ -83,36 +84,42 @@ def train(
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
     if not data.training_targets(recipe.window, recipe.lead):
         raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
-    state = runs.begin(run_dir, identity(recipe, data, seed, precision), resume)
-    if state == "finished":
-        print(f"reused the finished run {run_dir.name}")
-        return run_dir
-    started = time.monotonic()
+    runs.require_free_or_run(run_dir)
+    with runs.locked(run_dir):
+        if runs.begin(run_dir, identity(recipe, data, seed, precision), resume) == "finished":
+            print(f"reused the finished run {run_dir.name}")
+            return run_dir
+        started = time.monotonic()
+        model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
+        if recipe.is_network:
+            wanted = model.reduce(data) if recipe.is_fitted else data
+            _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)
+        weights.save_weights(run_dir, model)
+        known = facts(recipe, data, model)
+        if known["parameters"] > KEEP_CHECKPOINT_BELOW:
+            (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
+        runs.finish(
+            run_dir,
+            **known,
+            device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+            threads=torch.get_num_threads(),
+            wall_seconds=round(time.monotonic() - started, 1),
+            peak_memory_mb=round(runs.peak_memory_mb()),
+        )
+    return run_dir
+
+
+def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> nn.Module:
+    """Build the model, fitted in so far as it has a closed form, and otherwise as training starts."""
     torch.manual_seed(seed)
     model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
-    checkpoint = run_dir / runs.CHECKPOINT
     if recipe.is_fitted and checkpoint.exists():
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
         model.fit(fit_series(data, recipe), data.lat)
     if recipe.start_at_mean:
         model.start_at(data.mean_target(recipe.window, recipe.lead))
-    if recipe.is_network:
-        wanted = model.reduce(data) if recipe.is_fitted else data
-        _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)
-    weights.save_weights(run_dir, model)
-    known = facts(recipe, data, model)
-    if known["parameters"] > KEEP_CHECKPOINT_BELOW:
-        (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
-    runs.finish(
-        run_dir,
-        **known,
-        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
-        threads=torch.get_num_threads(),
-        wall_seconds=round(time.monotonic() - started, 1),
-        peak_memory_mb=round(runs.peak_memory_mb()),
-    )
-    return run_dir
+    return model
 
 
 def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: str = "32") -> dict[str, Any]:
@@ -122,7 +129,8 @@ def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: st
         "split": data.split.name,
         "seed": seed,
         "data": data.fingerprint,
-        "code": runs.code_version(),
+        "numerics": runs.NUMERICS,
+        "torch": importlib.metadata.version("torch"),
         "precision": precision,
     }
 
@@ -133,6 +141,8 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
         "normalizer": data.normalizer.to_json(),
         "channels": data.channels,
         "grid": [len(data.lat), len(data.lon)],
+        "lat": data.lat.tolist(),
+        "lon": data.lon.tolist(),
         "trained": trained_months(data, recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
     }

@@ -17,12 +17,15 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ..contract import InputError
 from . import runs
 from .batches import Batch, RunSampler
 from .losses import CompositeLoss
 from .recipe import Recipe
+from .weights import save_weights
 
 CHECKPOINT_SECONDS = 600
+BATCHES_BETWEEN_CHECKS = 25  # of the losses on a GPU, each of which waits for it
 SECONDS_PER_LINE = 60  # of progress where there is no terminal
 #: Called after each batch with the number of batches done and the network, in evaluation mode; must not change it.
 Watch = Callable[[int, nn.Module], None]
@@ -35,13 +38,14 @@ class Emulation(lightning.LightningModule):
     def __init__(self, model: nn.Module, loss: CompositeLoss, recipe: Recipe, annealing_batches: int = 0):
         super().__init__()
         self.model, self.loss, self.recipe, self.annealing_batches = model, loss, recipe, annealing_batches
+        self.last_terms: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """Compare one forward pass with the targets of all members."""
         fields = self.model.forward_series(batch.inputs, self.recipe.window)
         terms = self.loss.terms(*batch.pairs(fields))
-        total = self.loss.total(terms)
-        return {"loss": total, **{name: term.detach() for name, term in terms.items()}}
+        self.last_terms = {name: term.detach() for name, term in terms.items()}
+        return {"loss": self.loss.total(terms), **self.last_terms}
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
         """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
@@ -79,6 +83,7 @@ class TrainingLog(lightning.Callback):
         self.progress = _Progress(epochs, progress)
         self.sums: dict[str, float] = {}
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
+        self.unchecked: list[tuple[int, dict[str, Tensor]]] = []
         self.random_state, self.stop_signal = None, None
         self.saved = self.epoch_started = time.monotonic()
         self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
@@ -119,6 +124,35 @@ class TrainingLog(lightning.Callback):
         """Note the learning rate, which the schedule changes before the epoch's last batch ends."""
         self.learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
+    def on_before_backward(self, trainer, module, loss) -> None:
+        """Look at the losses before they can spoil the weights; on a GPU, where it waits, some batches later."""
+        self._check(trainer, module, module.last_terms | {"loss": loss.detach()})
+
+    def on_before_optimizer_step(self, trainer, module, optimizer) -> None:
+        """Look at the gradient likewise."""
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        self._check(trainer, module, {"gradient": torch.nn.utils.get_total_norm(gradients)})
+
+    def _check(self, trainer, module, terms: dict[str, Tensor]) -> None:
+        self.unchecked.append((self.batches + 1, terms))
+        if module.device.type == "cpu" or len(self.unchecked) >= 2 * BATCHES_BETWEEN_CHECKS:
+            self._require_finite(trainer, module)
+
+    def _require_finite(self, trainer, module) -> None:
+        waiting, self.unchecked = self.unchecked, []
+        for batch, terms in waiting:
+            bad = [name for name, value in terms.items() if not torch.isfinite(value)]
+            if not bad:
+                continue
+            kept = "the latest checkpoint"
+            if all(torch.isfinite(value).all() for value in module.model.parameters()):
+                save_weights(self.run_dir, module.model)
+                kept = "the weights before it"
+            raise InputError(
+                f"the training diverged in epoch {trainer.current_epoch + 1}, batch {batch}: not finite: "
+                f"{', '.join(bad)}; {kept} stay in {self.run_dir}; try a smaller learning_rate or a gradient_clip"
+            )
+
     def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
         """Sum the loss terms; save and stop if asked. An epoch's last batch leaves that to the next epoch."""
         for name, value in outputs.items():
@@ -142,6 +176,7 @@ class TrainingLog(lightning.Callback):
 
     def on_train_epoch_end(self, trainer, module) -> None:
         """Append the epoch's mean losses to the curves."""
+        self._require_finite(trainer, module)
         row = {"epoch": trainer.current_epoch + 1}
         row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
         row |= {"learning_rate": f"{self.learning_rate:.6g}"}

@@ -113,7 +113,7 @@ class Recipe:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if not least <= value < math.inf:
-                raise InputError(f"{name} must be a number from {least} on, got {value}")
+                raise InputError(f"{name} must be at least {least}, got {value}")
         for name, weight in self.loss.items():
             if not 0 <= weight < math.inf:
                 raise InputError(f"the weight of the loss {name} must be a number from 0 on, got {weight}")
@@ -200,7 +200,16 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Recipe:
-        """Rebuild from `to_json`."""
+        """Rebuild from `to_json`.
+
+        Raises
+        ------
+        InputError
+            If there are settings that this version does not know.
+        """
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise InputError(f"the recipe has settings of another version of climgru: {', '.join(unknown)}")
         return cls(**values)
 
 

@@ -192,7 +192,7 @@ def test_ensembles_from_the_command(store, baseline, tmp_path, capsys):
     predict = ["predict", str(baseline), "--data", str(store), "--ssp", "ssp245"]
     for seed in (1, 2):
         out = str(tmp_path / f"e{seed}.nc")
-        assert main([*predict, "--draws", "2", "--seed", str(seed), "--out", out]) == 0
+        assert main([*predict, "--draws", "2", "--draw-seed", str(seed), "--out", out]) == 0
     one, other = (xr.open_dataset(tmp_path / f"e{seed}.nc") for seed in (1, 2))
     assert dict(one.sizes) == {"member_id": 2, "time": 156, "lat": 48, "lon": 72, "bnds": 2}
     assert float(one["pr"].min()) >= 0
@@ -206,7 +206,7 @@ def test_ensembles_from_the_command(store, baseline, tmp_path, capsys):
 
 
 def test_calibration_from_the_command(store, baseline, tmp_path, capsys):
-    assert main(["evaluate", str(baseline), "--data", str(store), "--draws", "3", "--seed", "1"]) == 0
+    assert main(["evaluate", str(baseline), "--data", str(store), "--draws", "3", "--draw-seed", "1"]) == 0
     text = capsys.readouterr().out
     assert "limit: forced" in text and "tas spread-skill" in text
     stored = json.loads((baseline / "metrics.json").read_text())

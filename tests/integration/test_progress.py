@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib.data import tensors
+from climgru_lib.data import normalizer, tensors
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.predict.emulator import Emulator
 from climgru_lib.score.curve import PROGRESS, ScoreCurve, read_curve
@@ -99,7 +99,7 @@ def test_training_starts_at_the_mean_map_of_its_targets(data, tmp_path):
     biases = [emulator.model.get_submodule(f"output_proj{i}")[-1].bias for i in (1, 2)]
     torch.testing.assert_close(torch.stack(biases).view(2, 8, 12).double(), mean, rtol=0, atol=1e-5)
     fields = emulator.fields(data.scenarios["ssp370"], data)
-    told = tensors.denormalise(mean, data.normalizer)
+    told = normalizer.denormalise(mean, data.normalizer)
     assert np.abs(fields - told)[:, 0].max() < 0.2 * data.normalizer.target_std[0]
 
 

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from climgru_lib.contract import InputError
-from climgru_lib.data import splits, tensors
+from climgru_lib.data import normalizer, splits, tensors
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.predict import emulator, output
 from climgru_lib.predict.ensemble import StochasticEmulator
@@ -115,7 +115,7 @@ def test_calibration_is_what_the_metrics_say(stochastic, data, calibrated):
     scores, found = calibrated
     assert [one["months"] for one in found] == [one["months"] for one in scores]
     rows, first = found[1]["rows"], stochastic.emulator.first
-    members = tensors.denormalise(data.scenarios["ssp370"].targets, data.normalizer)[:, SCORED]
+    members = normalizer.denormalise(data.scenarios["ssp370"].targets, data.normalizer)[:, SCORED]
     draws = np.stack([drawn[SCORED.start - first :] for drawn in stochastic.draws("ssp370", 8, seed=4)])
 
     def score(field):

@@ -71,10 +71,8 @@ def test_the_table_by_hand():
 
 def test_an_unknown_study_is_refused(capsys):
     assert main(["study", "seeds"]) == 2
-    assert (
-        "no study 'seeds'; there are folds, calm-start, first-start, season, dice, first-final"
-        in capsys.readouterr().err
-    )
+    known = "folds, calm-start, first-start, season, dice, first-final, published"
+    assert f"unknown study 'seeds'; there are {known}" in capsys.readouterr().err
 
 
 def rows_of(scores, label, **same) -> list[dict]:

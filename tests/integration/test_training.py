@@ -222,8 +222,8 @@ def test_another_split_or_code_is_another_run(data, finished, monkeypatch):
         train(TINY, replace(data, split=replace(LATE, name="early")), finished)
     with pytest.raises(InputError, match="its data is"):
         train(TINY, replace(data, fingerprint="0"), finished)
-    monkeypatch.setattr(runs, "code_version", lambda: "0")
-    with pytest.raises(InputError, match="its code is"):
+    monkeypatch.setattr(runs, "NUMERICS", 0)
+    with pytest.raises(InputError, match="its numerics is 1, not 0"):
         train(TINY, data, finished)
 
 

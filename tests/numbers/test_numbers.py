@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from climgru_lib.course.folders import output_dir
+
+from climgru_lib.data.paths import output_dir
 
 EXPECTED = Path(__file__).resolve().parents[1] / "expected"
 NOTEBOOKS = sorted(EXPECTED.glob("[0-9][0-9].json"))

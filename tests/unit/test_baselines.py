@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.data.tensors import Normalizer
+from climgru_lib.data.normalizer import Normalizer
 from climgru_lib.models import Climatology, PatternScaling, Regression, ResidualGP
 from climgru_lib.models.simple import FitSeries
 

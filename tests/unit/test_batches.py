@@ -36,7 +36,18 @@ def labelled(split) -> EmulationData:
     labels = np.array([f"{2015 + i // 12}-{i % 12 + 1:02d}" for i in range(T)])
     one = np.zeros(1)
     return EmulationData(
-        scenarios, "none", ("a", "b"), None, labels, np.arange(T) % 12 + 1, np.arange(3), one, one, "", split=split
+        scenarios,
+        "none",
+        ("a", "b"),
+        None,
+        labels,
+        np.arange(T) % 12 + 1,
+        np.arange(3),
+        one,
+        one,
+        "",
+        normalizer=None,
+        split=split,
     )
 
 

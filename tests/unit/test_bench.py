@@ -12,7 +12,7 @@ from benchmarks import loading, measure, parts, prediction, tables, training
 from climgru_lib.contract import InputError
 from climgru_lib.course.study import steps
 from climgru_lib.course.study.measure import Row, in_turn
-from climgru_lib.data import splits, tensors
+from climgru_lib.data import normalizer, splits, tensors
 from climgru_lib.predict import output
 from climgru_lib.predict.emulator import Emulator
 from climgru_lib.training import recipes
@@ -97,7 +97,7 @@ def test_plain_prediction_is_ours(small):
     scenario = data.scenarios["ssp126"]
     plain = prediction.plain_fields(emulator, scenario.inputs)
     ours = emulator.fields(scenario, data)
-    np.testing.assert_allclose(tensors.denormalise(plain, data.normalizer), ours, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(normalizer.denormalise(plain, data.normalizer), ours, rtol=1e-5, atol=1e-4)
     assert len(prediction.plain_fields(emulator, scenario.inputs, 7)) == 7
 
 

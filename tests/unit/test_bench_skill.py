@@ -11,7 +11,7 @@ import torch
 from benchmarks import skill
 
 from climgru_lib.contract import InputError
-from climgru_lib.data import tensors
+from climgru_lib.data import normalizer, tensors
 from climgru_lib.training.recipes import named
 
 
@@ -77,7 +77,7 @@ def test_scores_of_a_constant_error(dataset):
 
     def fields(scenario, data, months):
         assert months == range(48, 156)
-        return tensors.denormalise(scenario.targets[0, months], data.normalizer) + np.array([2, 0])[:, None, None]
+        return normalizer.denormalise(scenario.targets[0, months], data.normalizer) + np.array([2, 0])[:, None, None]
 
     found = skill.scores(SimpleNamespace(recipe=recipe, fields=fields), prepared)
     assert found == pytest.approx({"ssp126": 1.1, "ssp370": 1.1, "ssp585": 1.1}, rel=1e-5)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.data.tensors import Normalizer, denormalise
+from climgru_lib.data.normalizer import Normalizer, denormalise
 from climgru_lib.models import EnergyBalance, ResidualGP
 from climgru_lib.models.compact.zonal import (
     contrast_weights,

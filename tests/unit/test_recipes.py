@@ -10,6 +10,7 @@ import torch
 from climgru_lib.contract import InputError
 from climgru_lib.course.study import calm_start
 from climgru_lib.data import splits
+from climgru_lib.models import MODELS
 from climgru_lib.training import recipes
 from climgru_lib.training.recipe import Recipe, with_settings
 from climgru_lib.training.recipes import RECIPES, named
@@ -91,7 +92,7 @@ def test_ignored_forcings_are_zero_and_the_rest_is_left():
     assert recipe.visible(inputs).flatten().tolist() == [0, 0, 2, 3, 0, 5, 6, 0, 8, 9, 0, 11]
     assert named("compact-final").visible(inputs) is inputs
     with pytest.raises(InputError, match=r"only a plain network can ignore some"):
-        replace(named("compact"), ignore=["rsdt"])
+        replace(named("compact"), ignore=["rsdt"]).check()
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -183,7 +184,7 @@ def test_wrong_settings_are_refused_in_one_line(setting, message):
 
 def test_only_networks_with_a_layer_of_maps_start_at_the_mean():
     with pytest.raises(InputError, match="residual_gru has no last layer of maps"):
-        replace(named("compact"), start_at_mean=True)
+        replace(named("compact"), start_at_mean=True).check()
 
 
 def test_unknown_recipes_and_models_are_refused():
@@ -199,4 +200,4 @@ def test_baselines_are_no_networks():
     closed_form = simple | {"pattern-scaling-gp", "energy-balance-gp"} | regressions
     assert {name for name, recipe in RECIPES.items() if not recipe.is_network} == closed_form
     assert {name for name, recipe in RECIPES.items() if recipe.is_fitted} == closed_form | {"compact"}
-    assert set(recipes.MODELS) == {recipe.model for recipe in RECIPES.values()}
+    assert set(MODELS) == {recipe.model for recipe in RECIPES.values()}

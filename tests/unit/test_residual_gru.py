@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from climgru_lib.contract import InputError
-from climgru_lib.data import tensors
+from climgru_lib.data import normalizer, tensors
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.models import ResidualGP, ResidualGru
 from climgru_lib.training import weights
@@ -233,7 +233,7 @@ def test_predictions_are_the_prior_plus_gated_patterns_and_process(data, lead):
 def test_precipitation_is_never_negative(data):
     model = with_a_head(fitted_on(data), size=5.0)
     maps = model.predict(data.scenarios["ssp126"].inputs, data.calendar_month, data.lat)
-    pr = tensors.denormalise(maps.detach(), data.normalizer)[:, 1]
+    pr = normalizer.denormalise(maps.detach(), data.normalizer)[:, 1]
     assert pr.min() == pytest.approx(0, abs=1e-6) and pr.min() >= 0
     assert (pr < 1e-6).mean() > 0.05
 

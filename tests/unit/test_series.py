@@ -9,7 +9,7 @@ import xarray as xr
 
 from climgru_lib import contract
 from climgru_lib.contract import DataError, InputError
-from climgru_lib.data import splits, tensors
+from climgru_lib.data import normalizer, splits, tensors
 from climgru_lib.data.season import published
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.data.store import cache_dir, open_dataset
@@ -61,7 +61,7 @@ def test_prepared_tensors_are_z_scores_of_the_store(raw, dataset):
     np.testing.assert_allclose(scenario.inputs[:, 2], np.broadcast_to(ch4[:, None, None], (156, 8, 12)), atol=1e-5)
     bc = (np.maximum(raw["BC"].values[3], 0) - norm.input_mean[3]) / norm.input_std[3]
     np.testing.assert_allclose(scenario.inputs[:, 3], bc, atol=1e-5)
-    kelvin = tensors.denormalise(scenario.targets, norm)[:, :, 0]
+    kelvin = normalizer.denormalise(scenario.targets, norm)[:, :, 0]
     np.testing.assert_allclose(kelvin, raw["tas"].values[3].swapaxes(0, 1), atol=1e-3)
     assert data.channels == ("CO2", "SO2", "CH4", "BC", "rsdt", "season")
 
@@ -186,7 +186,7 @@ def test_unknown_scenarios_and_empty_trainings_are_refused(dataset):
 
 def test_normaliser_survives_json(dataset):
     norm = tensors.fit_normalizer(tensors.load(dataset, scenarios=["ssp126", "ssp370"]), splits.CLEAN)
-    back = tensors.Normalizer.from_json(norm.to_json())
+    back = normalizer.Normalizer.from_json(norm.to_json())
     for name in norm.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(back, name), getattr(norm, name))
 

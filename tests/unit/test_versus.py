@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from climgru_lib.contract import InputError
-from climgru_lib.data import splits, tensors
+from climgru_lib.data import normalizer, splits, tensors
 from climgru_lib.predict import output
 from climgru_lib.score import compare
 from climgru_lib.training import runs
@@ -23,7 +23,7 @@ def a_run(folder, data, shift, months=MONTHS, ssp="ssp126"):
     """Leave a run whose prediction is the members' mean, its temperature shifted."""
     folder.mkdir()
     (folder / runs.RUN).write_text(json.dumps({}))
-    fields = tensors.denormalise(data.scenarios[ssp].targets, data.normalizer).mean(axis=0)[months]
+    fields = normalizer.denormalise(data.scenarios[ssp].targets, data.normalizer).mean(axis=0)[months]
     fields[:, 0] += shift
     dressed = output.as_dataset(fields.astype("f4"), data, months.start, {"ssp": ssp})
     output.write_prediction(dressed, folder / output.PREDICTIONS)
@@ -37,7 +37,7 @@ def scored(data, months=MONTHS, ssp="ssp126"):
 def test_the_difference_is_that_of_the_scores(data, tmp_path):
     first, second = a_run(tmp_path / "a", data, 0.0), a_run(tmp_path / "b", data, 2.0)
     table = compare.differences(first, second, scored(data), data).droplevel(0)
-    members = tensors.denormalise(data.scenarios["ssp126"].targets, data.normalizer)[:, MONTHS, 0]
+    members = normalizer.denormalise(data.scenarios["ssp126"].targets, data.normalizer)[:, MONTHS, 0]
     weights = np.cos(np.deg2rad(data.lat))[:, None] * np.ones(members.shape[-1])
     error = (members.mean(axis=0) - members).mean(axis=1)
     rmse = [[np.sqrt(np.average((e + shift) ** 2, weights=weights)) for e in error] for shift in (0.0, 2.0)]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...contract import FORCINGS
-from ...data.tensors import EmulationData, Scenario
+from ...data.tensors import EmulationData, ReducedData, Scenario
 from ...grid import area_mean, area_weights
 from ..encoders import GlobeConv2d
 from ..inputs import check_months, check_window
@@ -162,7 +162,7 @@ class ResidualGru(nn.Module):
             found = found.reshape(-1, *grid)[: len(eofs)] / root
             eofs[: len(found)] = torch.from_numpy(found)
 
-    def reduce(self, data: EmulationData) -> EmulationData:
+    def reduce(self, data: EmulationData) -> ReducedData:
         """Return the data as the network is trained on them, after `fit`.
 
         The inputs of each scenario are those of `forward_series`; the targets (member, time, 2, mode) are every
@@ -177,7 +177,7 @@ class ResidualGru(nn.Module):
             return replace(one, inputs=self.describe(one.inputs, data.lat), targets=targets)
 
         scenarios = {ssp: one if one.targets is None else reduced(one) for ssp, one in data.scenarios.items()}
-        return replace(data, scenarios=scenarios)
+        return ReducedData(**vars(data) | {"scenarios": scenarios})
 
     def _residual(self, inputs: Tensor, targets: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
         return targets - self.prior.predict(inputs, calendar_month, lat)
@@ -212,7 +212,8 @@ class ResidualGru(nn.Module):
         months = self.describe(inputs, lat)
         early = months[:1].expand(self.window + self.lead - 1, *months.shape[1:])
         series = torch.cat([early, months])[: len(months) + self.window - 1]
-        coefficients = self.forward_series(series[None], self.window)[0] * self.weather[:, None]
+        coefficients = self.forward_series(series[None].to(self.head.weight.device), self.window)[0].cpu()
+        coefficients = coefficients * self.weather[:, None]
         correction = self.process.residual(inputs, lat) + torch.einsum("tvk,vkyx->tvyx", coefficients, self.eofs)
         correction *= SHARE * self.novelty_gate(inputs, lat)[:, None, None, None]
         maps = self.prior.predict(inputs, calendar_month, lat) + correction
