@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +48,24 @@ class Registry(Mapping[str, Any]):
             return self._added[name]
         module, _, attribute = self._places[name].partition(":")
         return getattr(import_module(f"{__package__}.{module}"), attribute)
+
+    def build(self, name: str, given: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Any:
+        """Call a part with those of the ``given`` arguments that it names, and with settings of its own.
+
+        Raises
+        ------
+        InputError
+            If there is no such part, or it has no such setting.
+        """
+        part, accepted = self[name], self.require_settings(name, settings or {})
+        return part(**{key: value for key, value in given.items() if key in accepted} | dict(settings or {}))
+
+    def require_settings(self, name: str, settings: Iterable[str]) -> Iterable[str]:
+        """Raise `InputError` if a part does not take some settings; return all that it takes."""
+        accepted = inspect.signature(self[name]).parameters
+        for unknown in sorted(set(settings) - set(accepted)):
+            raise InputError(f"the {self.kind} '{name}' has no setting '{unknown}'; it has {', '.join(accepted)}")
+        return accepted
 
     def require(self, name: str) -> None:
         """Raise `InputError` if there is no part of that name; imports nothing."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..contract import InputError
-from .conv_gru import START_SHARE
+from .heads import START_SHARE
 from .inputs import check_months, check_window
 from .normalisation import norm_layer
 

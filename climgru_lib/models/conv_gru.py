@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..contract import InputError
-from .cores import last_outputs, project
-from .encoders import STRIDES, SqueezeExcite, encoded_grid, spatial_encoder
+from .cores import CORES
+from .encoders import ENCODERS, STRIDES, SqueezeExcite
+from .heads import HEADS
 from .inputs import check_months, check_window
 
 _PARTS = ("spatial_encoder", "se", "temporal_model", "ln", "output_proj")
-START_SHARE = 0.1  # of the last layer's random weights, where training starts at given maps
 _CHUNK = 64  # months encoded at a time where nothing couples them: keeps the maps in little memory
 
 
@@ -50,13 +50,18 @@ class ConvGru(nn.Module):
     scaled : bool
         Multiply the flattened features by sqrt(hidden / features), so that a step of the optimiser moves the gates of
         the GRU as far as if it had ``hidden`` inputs. Published: no.
+    encoder, core, head_kind : str
+        Names in `encoders.ENCODERS`, `cores.CORES` and `heads.HEADS`. A part takes of the sizes above what it names;
+        the size of what it makes is found by trying it.
+    encoder_settings, core_settings, head_settings : dict, optional
+        Further arguments of these parts.
     n_targets : int
         Number of pathways; output channels in order tas, pr.
 
     Raises
     ------
     InputError
-        If the width is no multiple of 4, or the padding, the norm or the strides are unknown.
+        If a part is unknown, or refuses its settings.
     """
 
     trained = True
@@ -75,47 +80,49 @@ class ConvGru(nn.Module):
         norm: str = "batch",
         strides: Sequence[int] = STRIDES,
         scaled: bool = False,
+        encoder: str = "published",
+        core: str = "gru",
+        head_kind: str = "dense",
+        encoder_settings: Mapping[str, Any] | None = None,
+        core_settings: Mapping[str, Any] | None = None,
+        head_settings: Mapping[str, Any] | None = None,
         n_targets: int = 2,
     ):
         super().__init__()
-        if width < 4 or width % 4:
-            raise InputError(f"the width of the encoder must be a multiple of 4, got {width}")
         self.in_channels, self.grid, self.n_targets = in_channels, tuple(grid), n_targets
-        features = 4 * width * math.prod(encoded_grid(grid, strides))
-        self.scale = math.sqrt(hidden / features) if scaled else 1.0
-        out = hidden * (2 if bidirectional else 1)
-        between = dropout if layers > 1 else 0.0
+        sizes = {"in_channels": in_channels, "width": width, "padding": padding, "norm": norm, "strides": strides}
+        sizes |= {"hidden": hidden, "layers": layers, "head": head, "dropout": dropout, "grid": self.grid}
+        sizes |= {"bidirectional": bidirectional, "scaled": scaled}
         for i in range(1, n_targets + 1):
-            parts = (
-                spatial_encoder(in_channels, width, padding, norm, strides),
-                SqueezeExcite(4 * width),
-                nn.GRU(features, hidden, layers, True, True, between, bidirectional),
-                nn.LayerNorm(out),
-                nn.Sequential(
-                    nn.Linear(out, head),
-                    nn.LayerNorm(head),
-                    nn.ReLU(inplace=True),
-                    nn.Dropout(dropout),
-                    nn.Linear(head, grid[0] * grid[1]),
-                ),
-            )
+            maps_of = ENCODERS.build(encoder, sizes, encoder_settings)
+            maps = _probed(maps_of, (1, in_channels, *self.grid))
+            attention = SqueezeExcite(maps[0])
+            state_of = CORES.build(core, sizes | {"maps": maps}, core_settings)
+            (features,) = _probed(state_of, (1, 1, *maps))
+            head_of = HEADS.build(head_kind, sizes | {"features": features}, head_settings)
+            parts = (maps_of, attention, state_of, nn.LayerNorm(features), head_of)
             for name, part in zip(_PARTS, parts):
                 self.add_module(f"{name}{i}", part)
 
     def _pathways(self) -> list[list[nn.Module]]:
         return [[getattr(self, f"{name}{i}") for name in _PARTS] for i in range(1, self.n_targets + 1)]
 
-    @torch.no_grad()
     def start_at(self, maps: Tensor) -> None:
         """Start training near given maps: they become the bias of the last layers, whose weights shrink.
 
         Parameters
         ----------
         maps : Tensor, shape (target, lat, lon), z-scored
+
+        Raises
+        ------
+        InputError
+            If the head cannot start at a map.
         """
-        for (*_, head), bias in zip(self._pathways(), maps.flatten(1), strict=True):
-            head[-1].weight.mul_(START_SHARE)
-            head[-1].bias.copy_(bias)
+        for (*_, head), field in zip(self._pathways(), maps, strict=True):
+            if not hasattr(head, "start_at"):
+                raise InputError(f"start_at_mean: the head {type(head).__name__} cannot start at a map")
+            head.start_at(field)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map each window to the fields of its target month: the plain form, every window by itself.
@@ -136,10 +143,10 @@ class ConvGru(nn.Module):
         check_months(windows, self.in_channels, self.grid)
         batch, time = windows.shape[:2]
         maps = []
-        for encoder, attention, gru, norm, head in self._pathways():
-            features = attention(encoder(windows.flatten(0, 1))).reshape(batch, time, -1)
-            maps.append(head(norm(gru(self.scale * features)[0][:, -1])))
-        return torch.stack(maps, dim=1).unflatten(-1, self.grid)
+        for encoder, attention, core, norm, head in self._pathways():
+            encoded = attention(encoder(windows.flatten(0, 1))).unflatten(0, (batch, time))
+            maps.append(head(norm(core(encoded))))
+        return torch.stack(maps, dim=1)
 
     def forward_series(self, months: Tensor, window: int) -> Tensor:
         """Map every window of a series at once: the shared form, each month encoded and projected once.
@@ -171,12 +178,11 @@ class ConvGru(nn.Module):
         check_window(months, window)
         series = months.shape[:2]
         maps = []
-        for encoder, attention, gru, norm, head in self._pathways():
+        for encoder, attention, core, norm, head in self._pathways():
             chunks = months.flatten(0, 1).split(self._chunk(series.numel()))
-            projected = [project(gru, self.scale * attention(encoder(chunk)).flatten(1)) for chunk in chunks]
-            gates = [torch.cat(parts).unflatten(0, series) for parts in zip(*projected)]
-            maps.append(head(norm(last_outputs(gru, gates, window))))
-        return torch.stack(maps, dim=2).unflatten(-1, self.grid)
+            shared = torch.cat([core.months(attention(encoder(chunk))) for chunk in chunks]).unflatten(0, series)
+            maps.append(head(norm(core.windows(shared, window))))
+        return torch.stack(maps, dim=2)
 
     def _chunk(self, months: int) -> int:
         """Months to encode at a time: all of them where batch norm or a gradient couples them."""
@@ -184,13 +190,13 @@ class ConvGru(nn.Module):
 
     def published_state(self) -> dict[str, Tensor]:
         """Return the state of the network without scaled features that computes the same."""
-        state = self.state_dict()
-        if self.scale == 1:
+        state, core = self.state_dict(), self.temporal_model1
+        if core.scale == 1:
             return state
         for i in range(1, self.n_targets + 1):
-            for way in ("", "_reverse") if self.temporal_model1.bidirectional else ("",):
+            for way in ("", "_reverse") if core.bidirectional else ("",):
                 name = f"temporal_model{i}.weight_ih_l0{way}"
-                state[name] = self.scale * state[name]
+                state[name] = core.scale * state[name]
         return state
 
     @classmethod
@@ -239,6 +245,15 @@ class ConvGru(nn.Module):
                 )
         network.load_state_dict(state, assign=True)
         return network
+
+
+@torch.no_grad()
+def _probed(part: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a part makes of one sample, without the sample."""
+    part.eval()
+    made = tuple(part(torch.zeros(shape)).shape[1:])
+    part.train()
+    return made
 
 
 def _sizes(state: Mapping[str, Tensor]) -> dict[str, int | bool]:

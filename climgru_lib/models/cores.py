@@ -1,17 +1,89 @@
-"""A GRU over every window of a series that computes what windows share only once.
+"""What reads the months of a window: temporal cores by name, the GRU before all.
 
-A month enters up to `window` windows. Its projection into the gates of the first layer, by far the largest
-matrix product of the published network, is the same in all of them; only the recurrences, which are small,
-belong to one window.
+A core is built by ``core(maps=(channel, y, x), hidden=..., layers=..., ...)``, of which it takes what it names. It maps
+the encoded months of a window, (batch, time, channel, y, x), to (batch, size) of any size, and is a `TemporalCore`,
+which lets it share between windows what it computes of each month. One more file makes one more::
+
+    @CORES.register("last month")
+    class LastMonth(TemporalCore): ...
+
+A month enters up to `window` windows. In the GRU its projection into the gates of the first layer, by far the largest
+matrix product of the published network, is the same in all of them; only the recurrences, which are small, belong to
+one window.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ..registry import Registry
+
+CORES = Registry("core", {"gru": "models.cores:WindowGru"})
+
+
+class TemporalCore(nn.Module):
+    """A core whose windows share nothing but the encoded months; subclasses write `forward`, and may share more."""
+
+    def months(self, maps: Tensor) -> Tensor:
+        """Compute of each month, (month, channel, y, x), what its windows share: here the maps themselves."""
+        return maps
+
+    def windows(self, months: Tensor, window: int) -> Tensor:
+        """Read every window of series of what `months` returns, (batch, time, ...).
+
+        Returns
+        -------
+        Tensor, shape (batch, time - window + 1, size)
+        """
+        every = months.unfold(1, window, 1).movedim(-1, 2)
+        return self.forward(every.flatten(0, 1)).unflatten(0, every.shape[:2])
+
+
+class WindowGru(TemporalCore, nn.GRU):
+    """The published core: a GRU over the flattened maps, of which the last output counts.
+
+    Parameters
+    ----------
+    maps : (int, int, int)
+        Channels, rows and columns of an encoded month.
+    hidden, layers : int
+    dropout : float
+        Between layers.
+    bidirectional : bool
+    scaled : bool
+        Multiply the features by sqrt(hidden / features).
+    """
+
+    def __init__(
+        self,
+        maps: tuple[int, int, int],
+        hidden: int = 512,
+        layers: int = 2,
+        dropout: float = 0.2,
+        bidirectional: bool = False,
+        scaled: bool = False,
+    ):
+        features = math.prod(maps)
+        super().__init__(features, hidden, layers, True, True, dropout if layers > 1 else 0.0, bidirectional)
+        self.scale = math.sqrt(hidden / features) if scaled else 1.0
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Read windows by themselves, (batch, time, channel, y, x), with PyTorch's GRU."""
+        return nn.GRU.forward(self, self.scale * maps.flatten(2))[0][:, -1]
+
+    def months(self, maps: Tensor) -> Tensor:
+        """Project months into the input gates of the first layer, directions side by side."""
+        gates = project(self, self.scale * maps.flatten(1))
+        return torch.cat(gates, dim=-1) if self.bidirectional else gates[0]
+
+    def windows(self, months: Tensor, window: int) -> Tensor:
+        """Run the recurrences of every window."""
+        return last_outputs(self, months.chunk(2 if self.bidirectional else 1, dim=-1), window)
 
 
 def project(gru: nn.GRU, features: Tensor, layer: int = 0) -> list[Tensor]:

@@ -1,9 +1,15 @@
-"""Blocks of the Conv-GRU: the spatial encoder of one month and its channel attention."""
+"""What turns the maps of one month into features: encoders by name, and channel attention.
+
+An encoder is built by ``encoder(in_channels=..., grid=..., width=..., ...)``, of which it takes what it names, and maps
+(sample, in_channels, lat, lon) to (sample, channel, y, x) of any size. One more file makes one more::
+
+    @ENCODERS.register("flat")
+    class Flat(nn.Module): ...
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from itertools import pairwise
 
 import torch
@@ -11,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..contract import InputError
+from ..registry import Registry
 from .normalisation import norm_layer
 
 
@@ -34,6 +41,7 @@ class FlatConv2d(nn.Conv2d):
 
 CONVOLUTIONS = {"zeros": FlatConv2d, "circular": GlobeConv2d}
 STRIDES = (1, 1, 2, 1)  # published
+ENCODERS = Registry("encoder", {"published": "models.encoders:spatial_encoder"})
 
 
 def spatial_encoder(
@@ -56,14 +64,18 @@ def spatial_encoder(
     Returns
     -------
     nn.Sequential
-        (sample, in_channels, lat, lon) -> (sample, 4 d, *encoded_grid). Its maps lie in memory with the channels
-        last, which saves time and memory.
+        (sample, in_channels, lat, lon) -> (sample, 4 d, y, x); each stride divides the grid, rounding up. Its maps lie
+        in memory with the channels last, which saves time and memory.
 
     Raises
     ------
     InputError
-        If the padding or the norm is unknown.
+        If the width is no multiple of 4, the padding or the norm unknown, or a stride below 1.
     """
+    if width < 4 or width % 4:
+        raise InputError(f"the width of the encoder must be a multiple of 4, got {width}")
+    if len(strides) != len(STRIDES) or min(strides) < 1:
+        raise InputError(f"the encoder has {len(STRIDES)} convolutions, each with a stride from 1 on, got {strides}")
     if padding not in CONVOLUTIONS:
         raise InputError(f"unknown padding {padding!r}; choose one of {', '.join(CONVOLUTIONS)}")
     conv, norm_of = CONVOLUTIONS[padding], norm_layer(norm, 2)
@@ -74,32 +86,20 @@ def spatial_encoder(
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
-def encoded_grid(grid: tuple[int, int], strides: Sequence[int] = STRIDES) -> tuple[int, int]:
-    """Return the latitudes and longitudes that a `spatial_encoder` leaves of a grid.
-
-    Raises
-    ------
-    InputError
-        If the strides are not four, from 1 on.
-    """
-    if len(strides) != len(STRIDES) or min(strides) < 1:
-        raise InputError(f"the encoder has {len(STRIDES)} convolutions, each with a stride from 1 on, got {strides}")
-    return tuple(reduce(lambda cells, stride: -(-cells // stride), strides, cells) for cells in grid)
-
-
 class SqueezeExcite(nn.Module):
     """Channel attention: scales each channel by a number in 0..1 made from the global means (Hu et al. 2018).
 
     Parameters
     ----------
     channels : int
-        The inner width is channels / 16.
+        The inner width is channels / 16, at least 1.
     """
 
     def __init__(self, channels: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels // 16, 1)
-        self.conv2 = nn.Conv2d(channels // 16, channels, 1)
+        inner = max(channels // 16, 1)
+        self.conv1 = nn.Conv2d(channels, inner, 1)
+        self.conv2 = nn.Conv2d(inner, channels, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Scale `maps`, shape (sample, channel, lat, lon)."""

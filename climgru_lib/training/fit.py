@@ -169,7 +169,8 @@ def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
 def _take_over(model: nn.Module, checkpoint: Path) -> None:
     """Load a checkpoint's parameters: refitted elsewhere, patterns could differ in sign from those trained on."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
+    own = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    model.load_state_dict(own)
 
 
 def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
@@ -184,6 +185,8 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
         recipe.loss,
         dice_per_sample=recipe.dice_per_sample,
         area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
+        settings=recipe.loss_settings,
+        combination=recipe.combination,
     )
     sampler = RunSampler(data, recipe, seed, device)
     module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))

@@ -45,13 +45,16 @@ class Emulation(lightning.LightningModule):
         fields = self.model.forward_series(batch.inputs, self.recipe.window)
         terms = self.loss.terms(*batch.pairs(fields))
         self.last_terms = {name: term.detach() for name, term in terms.items()}
-        return {"loss": self.loss.total(terms), **self.last_terms}
+        return {"loss": self.loss.combination(terms), **self.last_terms}
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
         """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
         recipe = self.recipe
         optimizer = torch.optim.AdamW(
-            self.model.parameters(),
+            [
+                {"params": list(self.model.parameters())},
+                *({"params": list(part.parameters()), "weight_decay": 0.0} for part in [self.loss] if _learns(part)),
+            ],
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
             fused=not recipe.gradient_clip,  # Lightning clips no fused optimiser in bf16
@@ -206,3 +209,7 @@ class _Progress:
     def close(self) -> None:
         """Remove the bar."""
         self.bar.close()
+
+
+def _learns(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())

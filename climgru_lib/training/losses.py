@@ -12,12 +12,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..contract import TARGETS, InputError
+from ..registry import Registry
+
+#: A loss takes ``pred`` and ``target``, fields of one variable (sample, lat, lon), what it names of ``weights`` (None or
+#: of area) and ``per_sample``, and settings of its own; it returns a scalar.
+LOSSES = Registry(
+    "loss", {name: f"training.losses:{name}" for name in ("l1", "mse", "dice", "gabor", "hessian", "polar")}
+)
+#: A combination is a module built with ``weights``, the weight of each term; called with the terms it returns a scalar.
+#: Parameters of it are trained with the network.
+COMBINATIONS = Registry("combination", {"sum": "training.losses:WeightedSum"})
 
 
 def dice(pred: Tensor, target: Tensor, per_sample: bool = False, weights: Tensor | None = None) -> Tensor:
@@ -169,28 +180,46 @@ def polar(pred: Tensor, target: Tensor) -> Tensor:
     return F.grid_sample(difference, grid, padding_mode="border", align_corners=True).abs().mean()
 
 
-_CELLWISE = {"l1": l1, "mse": mse}
-_PATTERN = {"gabor": gabor, "hessian": hessian, "polar": polar}
-
-
-class CompositeLoss(nn.Module):
-    """Weighted sum of losses of tas and pr.
+class WeightedSum(nn.Module):
+    """The published combination of loss terms: their sum with fixed weights.
 
     Parameters
     ----------
     weights : mapping of str to float
-        Weight of each term ``<variable>_<loss>``: variable tas or pr, loss one of l1, mse, dice, gabor,
-        hessian, polar. Terms that are absent or have weight 0 are not computed. See `recipes.PUBLISHED_LOSS`.
+        Of each term.
+    """
+
+    def __init__(self, weights: Mapping[str, float]):
+        super().__init__()
+        self.weights = dict(weights)
+
+    def forward(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return a scalar."""
+        return sum(weight * terms[name] for name, weight in self.weights.items())
+
+
+class CompositeLoss(nn.Module):
+    """Losses of the variables, combined.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Weight of each term ``<variable>_<loss>``: variable tas or pr, loss a name in `LOSSES`. Terms that are absent or
+        have weight 0 are not computed. See `recipe.PUBLISHED_LOSS`.
     dice_per_sample : bool
         Take Dice per map instead of over the whole batch.
     area_weights : Tensor, shape (lat,), optional
         Area weights of mean 1, used by l1, mse and Dice and not by gabor, hessian and polar. The published
         method has none.
+    settings : mapping of str to dict, optional
+        Further arguments of losses, by name.
+    combination : str
+        A name in `COMBINATIONS`.
 
     Raises
     ------
     InputError
-        If a term is unknown.
+        If a variable, a loss or a setting of it is unknown.
     """
 
     def __init__(
@@ -198,16 +227,22 @@ class CompositeLoss(nn.Module):
         weights: Mapping[str, float],
         dice_per_sample: bool = False,
         area_weights: Tensor | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        combination: str = "sum",
     ):
         super().__init__()
-        known = [f"{variable}_{loss}" for variable in TARGETS for loss in (*_CELLWISE, "dice", *_PATTERN)]
-        for name in weights:
-            if name not in known:
-                raise InputError(f"unknown loss term {name!r}; choose from {', '.join(known)}")
-        self.weights = {name: float(weight) for name, weight in weights.items() if weight}
-        self.dice_per_sample = dice_per_sample
+        self.names = [name for name, weight in weights.items() if weight]
+        self.given = {"per_sample": dice_per_sample}
         cells = None if area_weights is None else area_weights.view(-1, 1)
         self.register_buffer("cell_weights", cells, persistent=False)
+        for name in weights:
+            if name.partition("_")[0] not in TARGETS:
+                raise InputError(f"loss term '{name}': the variables are {', '.join(TARGETS)}")
+            LOSSES.require(name.partition("_")[2])
+        self.settings = {name: dict(values) for name, values in (settings or {}).items()}
+        for name, values in self.settings.items():
+            LOSSES.require_settings(name, values)
+        self.combination = COMBINATIONS.build(combination, {"weights": {name: weights[name] for name in self.names}})
 
     def terms(self, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return each term by name, not yet multiplied by its weight; no device is synchronised.
@@ -217,22 +252,14 @@ class CompositeLoss(nn.Module):
         pred, target : Tensor, shape (sample, 2, lat, lon), z-scored
             Channels tas, pr.
         """
-        return {name: self._term(name, pred, target) for name in self.weights}
-
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sum of `terms`, a scalar."""
-        return sum(weight * terms[name] for name, weight in self.weights.items())
+        return {name: self._term(name, pred, target) for name in self.names}
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Return the weighted sum for z-scored fields of shape (sample, 2, lat, lon), channels tas, pr."""
-        return self.total(self.terms(pred, target))
+        """Return the combined loss for z-scored fields of shape (sample, 2, lat, lon), channels tas, pr."""
+        return self.combination(self.terms(pred, target))
 
     def _term(self, name: str, pred: Tensor, target: Tensor) -> Tensor:
-        variable, loss = name.split("_")
+        variable, _, loss = name.partition("_")
         channel = TARGETS.index(variable)
-        pred, target = pred[:, channel], target[:, channel]
-        if loss in _PATTERN:
-            return _PATTERN[loss](pred, target)
-        if loss == "dice":
-            return dice(pred, target, self.dice_per_sample, self.cell_weights)
-        return _CELLWISE[loss](pred, target, self.cell_weights)
+        fields = {"pred": pred[:, channel], "target": target[:, channel], "weights": self.cell_weights}
+        return LOSSES.build(loss, fields | self.given, self.settings.get(loss))

@@ -63,6 +63,10 @@ class Recipe:
         Target t is predicted from the input months t - lead - window + 1 .. t - lead.
     loss : dict
         Weight of each term, see `losses.CompositeLoss`.
+    loss_settings : dict
+        Further arguments of losses, by name.
+    combination : str
+        How the terms become one loss, a name in `losses.COMBINATIONS`; published: their weighted sum.
     dice_per_sample, area_weighted : bool
         Dice over each map instead of the batch; area weights in the loss. The published method has neither.
     epochs : int
@@ -93,6 +97,8 @@ class Recipe:
     lead: int = 1
     ignore: list[str] = field(default_factory=list)
     loss: dict[str, float] = field(default_factory=lambda: dict(PUBLISHED_LOSS))
+    loss_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    combination: str = "sum"
     dice_per_sample: bool = False
     area_weighted: bool = False
     epochs: int = 45
@@ -131,7 +137,7 @@ class Recipe:
         """
         from .losses import CompositeLoss
 
-        CompositeLoss(self.loss)
+        CompositeLoss(self.loss, settings=self.loss_settings, combination=self.combination)
         model, known = MODELS[self.model], self.architecture_settings()
         for key in self.architecture:
             if key not in known:
@@ -256,11 +262,11 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
 
 def _entry_type(recipe: Recipe, head: str, entry: str) -> type | None:
     """Return the JSON type of an entry of ``architecture`` or ``loss``; None if the model has no such setting."""
-    if head == "loss":
-        return float
+    if head in ("loss", "loss_settings"):
+        return {"loss": float, "loss_settings": dict}[head]
     parameter = inspect.signature(MODELS[recipe.model]).parameters.get(entry)
     kind = parameter and type(parameter.default)
-    return list if kind is tuple else kind
+    return {tuple: list, type(None): dict}.get(kind, kind)
 
 
 _SETTABLE = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "model"))

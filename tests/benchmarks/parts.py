@@ -33,10 +33,10 @@ def parts(model: ConvGru, pathway: int, runs: tuple[int, int], window: int) -> d
     names = ("spatial_encoder", "se", "temporal_model", "ln", "output_proj")
     encoder, attention, gru, norm, head = (getattr(model, f"{name}{pathway}") for name in names)
     return {
-        "encoder": lambda months: model.scale * attention(encoder(months)).flatten(1),
+        "encoder": lambda months: gru.scale * attention(encoder(months)).flatten(1),
         "projection": lambda features: project(gru, features)[0],
         "recurrences": lambda gates: last_outputs(gru, [gates.unflatten(0, runs)], window),
-        "head": lambda states: head(norm(states)),
+        "head": lambda states: head(norm(states)).flatten(2),
     }
 
 

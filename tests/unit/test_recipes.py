@@ -167,7 +167,7 @@ def test_settings_change_fields_and_entries():
         ("architecture.hidden=wide", "architecture.hidden wants a int, got 'wide'"),
         ("architecture.bidirectional=1", "architecture.bidirectional wants a bool"),
         ("loss.pr_dice=much", "loss.pr_dice wants a float, got 'much'"),
-        ("loss.pr_ssim=1", "unknown loss term 'pr_ssim'; choose from tas_l1"),
+        ("loss.pr_ssim=1", "unknown loss 'ssim'; there are l1"),
         ("learning_rate=-0.1", "learning_rate must be at least 0, got -0.1"),
         ("weight_decay=-1", "weight_decay must be at least 0"),
         ("warmup=-1", "warmup must be at least 0, got -1"),
