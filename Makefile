@@ -40,7 +40,7 @@ notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebook
 	$(BIN)python -m climgru_lib.course
 
 bench: $(READY)  ## side-by-side timings
-	$(BIN)climgru bench
+	cd tests && python -m benchmarks
 
 clean:
 	rm -rf build $(VENV) *.egg-info

@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
+        commands.use(getattr(args, "use", ()))
         args.run(args)
     except InputError as error:
         print(f"climgru: {error}", file=sys.stderr)
@@ -169,6 +170,7 @@ def _course_commands(parsers) -> None:
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    _extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 
     course = _command(parsers, "course", commands.run_course, "execute the notebooks in order")
@@ -189,7 +191,14 @@ def _seed_of_draws(parser) -> None:
     parser.add_argument("--draw-seed", type=int, default=0, metavar="K", help="seed of the draws (default 0)")
 
 
+def _extension_option(parser) -> None:
+    parser.add_argument(
+        "--use", action="append", default=[], type=Path, metavar="FILE.py", help="run a file that registers parts"
+    )
+
+
 def _compute_options(parser) -> None:
+    _extension_option(parser)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["32", "bf16"], default="32", help="32 means TF32 off")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")

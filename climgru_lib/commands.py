@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from .contract import InputError
+
+
+def use(files: Iterable[Path]) -> None:
+    """Run files of the user, which register encoders, losses, studies or other parts."""
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"--use: no file {file}")
+        runpy.run_path(str(file))
 
 
 def data_make(args: Namespace) -> None:

@@ -158,23 +158,6 @@ def anomalies(fields: np.ndarray, calendar_month: np.ndarray) -> np.ndarray:
     return out
 
 
-def variance_ratio(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Ratio of the variances in time, cell by cell.
-
-    Parameters
-    ----------
-    prediction, truth : array, shape (time, lat, lon)
-        `anomalies`, if the seasonal cycle shall not count.
-
-    Returns
-    -------
-    array, shape (lat, lon), dimensionless
-        1 where a prediction varies as the truth does; infinite where the truth is constant and it is not.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return prediction.var(axis=0, dtype=np.float64) / truth.var(axis=0, dtype=np.float64)
-
-
 def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Correlation in time, cell by cell: of tas and pr, or with the next month.
 

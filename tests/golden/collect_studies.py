@@ -12,19 +12,20 @@ from pathlib import Path
 import pandas as pd
 
 RESULTS = Path(__file__).resolve().parents[1] / "expected" / "results"
-KEPT = ("climgru", "python", "torch", "numpy", "xarray", "code", "data", "device", "threads")
+KEPT = ("climgru", "python", "torch", "numpy", "xarray", "numerics", "data", "device", "threads")
+PROFILES = {"first-start": "quick --seeds 3"}  # full for all others
 
 
 def provenance(out: Path, name: str, rows: pd.DataFrame) -> dict:
     """Return what a study was run with, from its run directories; refuse a mixture of states of the code."""
     found = [json.loads(path.read_text()) for path in sorted((out / "runs").glob("*/run.json"))]
-    common = {key: {str(run[key]) for run in found if run["status"] == "finished"} for key in KEPT}
+    common = {key: {str(run.get(key, 1)) for run in found if run["status"] == "finished"} for key in KEPT}
     mixed = {key: values for key, values in common.items() if len(values) > 1}
     if mixed:
         raise SystemExit(f"{out} holds runs of several states: {mixed}")
     seeds = rows.groupby(["split", "label"], sort=False)["seed"].nunique()
     return {
-        "command": f"climgru study {name} --data STORE --profile full",
+        "command": f"climgru study {name} --data STORE --profile {PROFILES.get(name, 'full')}",
         "data": "extract of CESM2, two members, to 2090-01; means over both members as truth",
         "seeds": {f"{split}: {label}": int(count) for (split, label), count in seeds.items()},
         **{("fingerprint" if key == "data" else key): values.pop() for key, values in common.items()},

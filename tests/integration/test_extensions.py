@@ -125,6 +125,22 @@ def test_a_model_is_one_file_and_is_trained_because_it_says_so(dataset, tmp_path
     assert Emulator.open(run_dir).model.weight.abs().min() > 0
 
 
+def test_a_file_is_named_on_the_command_line_and_no_run_brings_its_own(store, tmp_path, capsys, monkeypatch):
+    file, run_dir = str(FILES / "pooled_encoder.py"), str(tmp_path / "run")
+    sizes = [f"architecture.{key}={value}" for key, value in TINY.architecture.items() if key != "norm"]
+    settings = [*sizes, "architecture.encoder=pooled", "epochs=1", "runs=4"]
+    command = ["train", run_dir, "--recipe", "published-final", "--data", str(store)]
+    command += [part for setting in settings for part in ("--set", setting)]
+    assert main(command) == 2
+    assert "unknown encoder 'pooled'; there are published" in capsys.readouterr().err
+    assert main([*command, "--use", file]) == 0
+    monkeypatch.setattr(ENCODERS, "_added", {})
+    assert main(["evaluate", run_dir, "--data", str(store)]) == 2
+    assert "unknown encoder 'pooled'" in capsys.readouterr().err
+    assert main(["predict", run_dir, "--data", str(store), "--use", "no.py", "--ssp", "ssp245", "--out", "x.nc"]) == 2
+    assert "--use: no file no.py" in capsys.readouterr().err
+
+
 def test_a_study_is_one_file(store, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("climgru_lib.data.splits.CLEAN", Split("clean", LATE.withheld, LATE.scored))
     runpy.run_path(str(FILES / "members_study.py"))
