@@ -84,6 +84,8 @@ def train(
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
     if not data.training_targets(recipe.window, recipe.lead):
         raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
+    with torch.device("meta"):  # refuses what cannot be built before the folder is touched
+        recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
     runs.require_free_or_run(run_dir)
     with runs.locked(run_dir):
         if runs.begin(run_dir, identity(recipe, data, seed, precision), resume) == "finished":

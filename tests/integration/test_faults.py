@@ -140,10 +140,14 @@ def test_a_run_of_another_version_opens_or_is_refused_by_name(finished, dataset,
         Emulator.open(tmp_path)
 
 
-def test_a_run_with_other_settings_names_the_one_that_differs(prepared, finished):
-    longer = replace(LINEAR, architecture={"unknown": 1})
-    with pytest.raises(InputError, match=r"holds another run \(its recipe architecture is \{\}, not \{'unknown'"):
-        train(longer, prepared, finished, progress=False)
+def test_a_run_with_other_settings_names_the_one_that_differs(prepared, finished, tmp_path):
+    with pytest.raises(InputError, match=r"holds another run \(its recipe window is 12, not 3\)"):
+        train(replace(LINEAR, window=3), prepared, finished, progress=False)
+    content = json.loads((finished / runs.RUN).read_text())
+    content["recipe"]["colour"] = "red"
+    (tmp_path / runs.RUN).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"holds another run \(its recipe colour is red, not None\)"):
+        train(LINEAR, prepared, tmp_path, progress=False)
 
 
 def test_another_version_of_torch_is_another_run(prepared, finished, monkeypatch):
