@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from ..contract import TARGETS, InputError
 from ..registry import Registry
 
-#: A loss takes ``pred`` and ``target``, fields of one variable (sample, lat, lon), what it names of ``weights`` (None or
-#: of area) and ``per_sample``, and settings of its own; it returns a scalar.
+#: A loss takes ``pred`` and ``target``, fields of one variable (sample, lat, lon), what it names of ``weights`` (None
+#: or of area) and ``per_sample``, and settings of its own; it returns a scalar.
 LOSSES = Registry(
     "loss", {name: f"training.losses:{name}" for name in ("l1", "mse", "dice", "gabor", "hessian", "polar")}
 )
