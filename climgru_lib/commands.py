@@ -133,7 +133,7 @@ def draw_map(args: Namespace) -> None:
     from .predict.output import open_prediction
 
     prediction = open_prediction(args.source)
-    field = maps.month_map(prediction, args.var, args.month)
+    field = maps.month_map(prediction, args.var, args.month, args.member)
     if field is None:
         months = contract.month_labels(prediction)
         raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
