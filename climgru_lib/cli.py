@@ -126,6 +126,7 @@ def _run_commands(parsers) -> None:
     draw.add_argument("source", metavar="RUN_DIR|PREDICTION", help="a run with predictions, or a file of `predict`")
     draw.add_argument("--month", required=True, metavar="YYYY-MM")
     draw.add_argument("--var", required=True, choices=["tas", "pr"])
+    draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
     draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
 
 

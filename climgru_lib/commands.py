@@ -7,8 +7,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .contract import InputError
+from .progress import doing
+
+if TYPE_CHECKING:
+    from .data.tensors import EmulationData
+    from .predict.ensemble import StochasticEmulator
+
+LOADING, READING = "loading the library", "reading the data"
 
 
 def use(files: Iterable[Path]) -> None:
@@ -21,9 +29,9 @@ def use(files: Iterable[Path]) -> None:
 
 def data_make(args: Namespace) -> None:
     """Write the embedded data set as a store."""
-    from . import mini_earth
-
-    mini_earth.write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed)
+    with doing(LOADING):
+        from .mini_earth import write
+    write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed)
     print(f"wrote {args.dest}: {args.months} months, {args.members} members, seed {args.seed}")
 
 
@@ -35,10 +43,12 @@ def data_check(args: Namespace) -> None:
     if args.write_manifest and args.path == EMBEDDED:
         raise InputError("--write-manifest is for a store of yours; the embedded one is made anew from the code")
     from . import contract
-    from .data import store
 
-    dataset = store.open_dataset(args.path)
-    problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
+    with doing(LOADING):
+        from .data import store
+    with doing(READING):
+        dataset = store.open_dataset(args.path)
+        problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
     if problems:
         raise InputError("\nclimgru: ".join(problems))
     sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
@@ -56,18 +66,22 @@ def train(args: Namespace) -> None:
     recipe, split = recipes.named(args.recipe), splits.named(args.split)
     require_source(args.data)
     runs.require_free_or_run(args.run_dir)
-    from .data import store, tensors
-    from .score.evaluation import evaluate
-    from .training import fit
-    from .training.recipe import with_settings
+    with doing(LOADING):
+        from .data import store, tensors
+        from .score.evaluation import evaluate
+        from .training import fit
+        from .training.recipe import with_settings
 
-    _set_threads(args)
-    recipe = with_settings(recipe, args.settings)
-    prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split)
+        _set_threads(args)
+        recipe = with_settings(recipe, args.settings)
+    with doing(READING):
+        prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
     try:
-        _show({recipe.name: evaluate(args.run_dir, prepared)})
+        with doing("scoring"):
+            scores = evaluate(args.run_dir, prepared)
+        _show({recipe.name: scores})
     except InputError as error:
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
@@ -84,32 +98,49 @@ def evaluate(args: Namespace) -> None:
         runs.require_finished(args.against)
     split = splits.named(args.split or run["split"])
     require_source(args.data)
-    from .data import store
-    from .predict.emulator import Emulator
-    from .predict.ensemble import StochasticEmulator
-    from .score import calibration, compare
-    from .score.evaluation import evaluate
+    with doing(LOADING):
+        from .data import store
+        from .predict.emulator import Emulator
+        from .predict.ensemble import StochasticEmulator
+        from .score.evaluation import evaluate
 
-    _set_threads(args)
-    emulator = Emulator.open(args.run_dir, args.device, args.precision)
-    dataset = store.open_dataset(args.data)
-    loaded = emulator.load(dataset)
-    stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
-    other = None if args.against is None else Emulator.open(args.against, args.device, args.precision)
-    scores = evaluate(args.run_dir, loaded, split, emulator)
-    tables = {emulator.recipe.name: scores}
-    if other is not None:
-        tables[f"{other.recipe.name} ({args.against})"] = evaluate(args.against, other.load(dataset), split, other)
+        _set_threads(args)
+        emulator = Emulator.open(args.run_dir, args.device, args.precision)
+        other = None if args.against is None else Emulator.open(args.against, args.device, args.precision)
+    with doing(READING):
+        dataset = store.open_dataset(args.data)
+        loaded = emulator.load(dataset)
+    with doing("scoring"):
+        stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
+        scores = evaluate(args.run_dir, loaded, split, emulator)
+        tables = {emulator.recipe.name: scores}
+        if other is not None:
+            tables[f"{other.recipe.name} ({args.against})"] = evaluate(args.against, other.load(dataset), split, other)
     _show(tables)
     if other is not None:
-        found = compare.differences(args.run_dir, args.against, scores, loaded)
-        print(f"less {args.against}:\n{found.to_string(float_format=_three_decimals)}")
+        _show_differences(args, scores, loaded)
     if stochastic is not None:
+        _calibrate(args, stochastic, scores, f"{split.name} {loaded.fingerprint}")
+    print(f"wrote {args.run_dir / runs.SCORES} and {args.run_dir / runs.PREDICTIONS}")
+
+
+def _show_differences(args: Namespace, scores: list[dict], loaded: EmulationData) -> None:
+    from .score import compare
+
+    with doing("comparing"):
+        found = compare.differences(args.run_dir, args.against, scores, loaded)
+    print(f"less {args.against}:\n{found.to_string(float_format=_three_decimals)}")
+
+
+def _calibrate(args: Namespace, stochastic: StochasticEmulator, scores: list[dict], key: str) -> None:
+    """Judge an ensemble, store the result beside the scores of that ``key`` and print it."""
+    from .score import calibration
+    from .training import runs
+
+    with doing(f"judging {args.draws} draws"):
         found = calibration.calibrate(stochastic, scores, args.draws, args.draw_seed)
-        key = f"{split.name} {loaded.fingerprint} draws={args.draws} seed={args.draw_seed}"
-        runs.add_scores(args.run_dir, key, found)
-        print(calibration.table(found).to_string(float_format=_three_decimals, na_rep="n/a"))
-    print(f"wrote {args.run_dir / runs.SCORES} and {args.run_dir / 'predictions.nc'}")
+    runs.add_scores(args.run_dir, f"{key} draws={args.draws} seed={args.draw_seed}", found)
+    print(calibration.table(found).to_string(float_format=_three_decimals, na_rep="n/a"))
 
 
 def predict(args: Namespace) -> None:
@@ -119,46 +150,58 @@ def predict(args: Namespace) -> None:
 
     runs.require_finished(args.run_dir)
     require_source(args.data)
-    from .data import store
-    from .predict import output
-    from .predict.emulator import Emulator
-    from .predict.ensemble import StochasticEmulator
+    with doing(LOADING):
+        from .data import store
+        from .predict import output
+        from .predict.emulator import Emulator
+        from .predict.ensemble import StochasticEmulator
 
-    _set_threads(args)
-    emulator = Emulator.open(args.run_dir, args.device, args.precision)
-    dataset = store.open_dataset(args.data)
-    if args.draws is not None:
-        predicted = StochasticEmulator(emulator, emulator.load(dataset)).predict(args.ssp, args.draws, args.draw_seed)
-    elif args.variance_matched:
-        stochastic = StochasticEmulator(emulator, emulator.load(dataset))
-        predicted = stochastic.predict_matched(args.ssp, output.SUBMISSION_MONTHS)
-    else:
-        predicted = emulator.predict(emulator.load(dataset, [args.ssp]), args.ssp)
-    print(f"wrote {output.write_prediction(predicted, args.out)}")
+        _set_threads(args)
+        emulator = Emulator.open(args.run_dir, args.device, args.precision)
+    with doing(READING):
+        dataset = store.open_dataset(args.data)
+        needed = [args.ssp] if args.draws is None and not args.variance_matched else None
+        loaded = emulator.load(dataset, needed)
+    with doing(f"predicting {args.ssp}"):
+        if args.draws is not None:
+            predicted = StochasticEmulator(emulator, loaded).predict(args.ssp, args.draws, args.draw_seed)
+        elif args.variance_matched:
+            predicted = StochasticEmulator(emulator, loaded).predict_matched(args.ssp, output.SUBMISSION_MONTHS)
+        else:
+            predicted = emulator.predict(loaded, args.ssp)
+    with doing(f"writing {args.out}"):
+        written = output.write_prediction(predicted, args.out)
+    print(f"wrote {written}")
 
 
 def draw_map(args: Namespace) -> None:
     """Draw a month of a prediction."""
-    from . import contract, maps
-    from .predict.output import open_prediction
+    from .training import runs
 
-    prediction = open_prediction(args.source)
-    field = maps.month_map(prediction, args.var, args.month)
-    if field is None:
-        months = contract.month_labels(prediction)
-        raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
+    runs.prediction_file(args.source)
+    with doing("drawing"):
+        from . import contract, maps
+        from .predict.output import open_prediction
+
+        prediction = open_prediction(args.source)
+        field = maps.month_map(prediction, args.var, args.month, args.member)
+        if field is None:
+            months = contract.month_labels(prediction)
+            raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
     print(f"wrote {args.out}")
 
 
 def submission_score(args: Namespace) -> None:
     """Score one file of the competition against another."""
-    from .score import submission
-
     if args.command == "score":
         print("`climgru score` is the old name of `climgru submission score`", file=sys.stderr)
-    print(f"{submission.score_files(args.submission, args.solution):.6f}")
+    with doing("scoring"):
+        from .score import submission
+
+        score = submission.score_files(args.submission, args.solution)
+    print(f"{score:.6f}")
 
 
 def import_checkpoint(args: Namespace) -> None:
@@ -168,10 +211,11 @@ def import_checkpoint(args: Namespace) -> None:
 
     split = splits.named(args.split)
     require_source(args.data)
-    from .data import store
-    from .predict import published_checkpoint
+    with doing("importing"):
+        from .data import store
+        from .predict import published_checkpoint
 
-    published_checkpoint.import_checkpoint(args.checkpoint, args.run_dir, store.open_dataset(args.data), split)
+        published_checkpoint.import_checkpoint(args.checkpoint, args.run_dir, store.open_dataset(args.data), split)
     print(f"finished {args.run_dir}; score it with `climgru evaluate {args.run_dir} --data {args.data}`")
 
 
@@ -180,16 +224,20 @@ def export_checkpoint(args: Namespace) -> None:
     from .training import runs
 
     runs.require_finished(args.run_dir)
-    from .predict import published_checkpoint
+    with doing("exporting"):
+        from .predict import published_checkpoint
 
-    print(f"wrote {published_checkpoint.export_checkpoint(args.run_dir, args.checkpoint)}")
+        written = published_checkpoint.export_checkpoint(args.run_dir, args.checkpoint)
+    print(f"wrote {written}")
 
 
 def show_recipes(args: Namespace) -> None:
     """List the recipes, or one with all its settings and their meaning."""
     from .training import describe, recipes
 
-    print(describe.listing() if args.name is None else describe.described(recipes.named(args.name)))
+    with doing(LOADING):
+        text = describe.listing() if args.name is None else describe.described(recipes.named(args.name))
+    print(text)
 
 
 def show_splits(args: Namespace) -> None:
@@ -215,7 +263,9 @@ def run_study(args: Namespace) -> None:
     from .data.paths import require_source
 
     if args.name is None:
-        print(study.listing())
+        with doing(LOADING):
+            text = study.listing()
+        print(text)
         return
     study.STUDIES.require(args.name)
     require_source(args.data)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import re
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +22,17 @@ from .. import contract
 from ..contract import DataError, InputError
 from .paths import cache_dir, require_source
 
+EMBEDDED_NAME = re.compile(r"embedded-([0-9a-f]{12})(_solution)?\.zarr")  # made by `embedded_store`
+KEEP_SECONDS = 86_400
+
 
 def embedded_store() -> Path:
-    """Return the full embedded data set as a store, made on first use and cached."""
+    """Return the full embedded data set as a store, made on first use and cached.
+
+    The store's name holds a digest of the code that makes it. When one is made, stores of other code, each with the
+    withheld truth beside it, are removed from the cache. Kept are those made or opened within a day, which other
+    processes may be reading, and all that is not named like them, such as the folder in which one is being made.
+    """
     package = Path(__file__).parents[1] / "mini_earth"
     sources = [*sorted(package.glob("*.py")), *sorted((package.parent / "assets").glob("*json"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
@@ -30,12 +41,25 @@ def embedded_store() -> Path:
         from .. import mini_earth  # its libraries take memory that a reader of data can do without
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as part:
+        with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as part:
             mini_earth.write(Path(part) / path.name)
             for made in sorted(Path(part).iterdir(), key=lambda store: store.name == path.name):
                 with contextlib.suppress(OSError):  # another process was faster
                     made.rename(path.parent / made.name)
+            with contextlib.suppress(OSError):  # another process removes them, too
+                for old in _unused_stores(path.parent, digest):
+                    old.rename(Path(part) / old.name)
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(path)
     return path
+
+
+def _unused_stores(folder: Path, digest: str) -> list[Path]:
+    """Return embedded stores of other digests of which neither part was made or opened within a day."""
+    named = [(EMBEDDED_NAME.fullmatch(path.name), path) for path in folder.iterdir()]
+    stores = [(name[1], path) for name, path in named if name and path.is_dir() and not path.is_symlink()]
+    kept = {digest} | {own for own, path in stores if time.time() - path.stat().st_mtime < KEEP_SECONDS}
+    return [path for own, path in stores if own not in kept]
 
 
 def open_dataset(source: str | Path = "embedded") -> xr.Dataset:

@@ -159,14 +159,14 @@ def rmse_note(difference: np.ndarray, field: xr.DataArray) -> str:
 
 
 def caption(field: xr.DataArray) -> str:
-    """Return ``scenario, Month year`` of a map, as far as its coordinates and attributes tell."""
+    """Return ``scenario, Month year, members`` of a map, as far as its coordinates and attributes tell."""
     return ", ".join(part for part in _labels(field).values() if part)
 
 
 def _labels(field: xr.DataArray) -> dict[str, str]:
     ssp = field["ssp"].item() if "ssp" in field.coords else field.attrs.get("ssp", "")
     month = field["time"].dt.strftime("%B %Y").item() if "time" in field.coords else ""
-    return {"scenario": str(ssp), "month": month}
+    return {"scenario": str(ssp), "month": month, "members": field.attrs.get("members", "")}
 
 
 def with_limits(look: Look, limits: tuple[float, float] | None) -> Look:

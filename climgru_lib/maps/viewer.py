@@ -16,6 +16,7 @@ from .. import contract
 from ..contract import InputError
 from ..predict import output
 from .canvas import MapFigure, MapRow
+from .fields import by_scenario, members_of, month_map, one_field
 from .looks import look_of
 from .rows import caption, difference_panel, field_panel, rmse_note, same_grid
 
@@ -27,16 +28,18 @@ class Viewer:
 
     With a truth the row is truth, emulator and their difference. Without one, and in months that the truth
     lacks or withholds, it is the emulator and its anomaly from the mean of the same calendar month in its
-    first 20 years.
+    first 20 years. Of several members the mean is shown, and the title says so.
 
     Parameters
     ----------
     prediction : Dataset, str or Path
         A prediction (dims time, lat, lon, and ``attrs["ssp"]``; or with a dimension ``ssp``), a file of
-        ``climgru predict``, or a run directory. Over ``realization`` the mean is shown.
+        ``climgru predict``, or a run directory.
     truth : Dataset, optional
-        A data set of the contract as opened by the library (of ``member_id`` the first is shown), or
+        A data set of the contract as opened by the library (of its members the first is shown, and named), or
         dims (time, lat, lon).
+    member : int, optional
+        Show this member alone, by its label in ``member_id`` or ``realization``.
     projection : cartopy CRS, optional
         PlateCarree by default.
 
@@ -53,7 +56,7 @@ class Viewer:
     ------
     InputError
         If the prediction cannot be opened, names no scenario, holds no tas or pr, or the truth lies on
-        another grid.
+        another grid; if there is no such member.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Viewer:
         prediction: xr.Dataset | str | Path,
         truth: xr.Dataset | None = None,
         *,
+        member: int | None = None,
         projection: ccrs.CRS | None = None,
     ):
         self._prediction = by_scenario(output.open_prediction(prediction), "prediction")
@@ -72,7 +76,7 @@ class Viewer:
         variables = [name for name in contract.TARGETS if name in first]
         if not variables:
             raise InputError(f"the prediction holds none of {', '.join(contract.TARGETS)}")
-        self._projection, self._rows = projection, {}
+        self._member, self._projection, self._rows = member, projection, {}
         self._base = lru_cache(maxsize=96)(self._base_map)
         self.scenario = widgets.Dropdown(options=list(self._prediction), description="scenario")
         self.variable = widgets.Dropdown(options=variables, description="variable")
@@ -111,7 +115,7 @@ class Viewer:
 
     def _update(self, _=None) -> None:
         ssp, name, month = self.scenario.value, self.variable.value, self.month.value
-        emulator = month_map(self._prediction[ssp], name, month)
+        emulator = month_map(self._prediction[ssp], name, month, self._member)
         truth = self._true_map(ssp, name, month)
         title = caption(emulator.assign_coords(ssp=ssp))
         self._row = self._row_of(emulator, truth is not None)
@@ -121,13 +125,17 @@ class Viewer:
             self._row.show(maps, title + (" (no truth for this month)" if self._truth else ""))
         else:
             difference = emulator.values - truth.values
-            maps = {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference}
+            told = f"truth, {truth.attrs['members']}" if "members" in truth.attrs else "truth"
+            maps = {told: truth.values, "emulator": emulator.values, "emulator − truth": difference}
             self._row.show(maps, title, rmse_note(difference, emulator))
         self.image.value = self._row.figure.png()
 
     def _true_map(self, ssp: str, name: str, month: str) -> xr.DataArray | None:
         """Return the truth of a month, or None where it is lacking or withheld."""
-        truth = month_map(self._truth[ssp], name, month) if ssp in self._truth else None
+        if ssp not in self._truth:
+            return None
+        _, members = members_of(self._truth[ssp])
+        truth = month_map(self._truth[ssp], name, month, members[0] if members else None)
         return None if truth is None or contract.withheld_maps(truth.values) else truth
 
     def _row_of(self, emulator: xr.DataArray, with_truth: bool) -> MapRow:
@@ -146,33 +154,6 @@ class Viewer:
         dataset = self._prediction[ssp]
         labels = contract.month_labels(dataset)
         first = [i for i, label in enumerate(labels) if label.endswith(f"-{calendar_month}")][:BASE_YEARS]
-        field = one_member(dataset[name].isel(time=first))
+        field = one_field(dataset[name].isel(time=first), self._member)
         period = f"{month_name[int(calendar_month)]} {labels[first[0]][:4]}–{labels[first[-1]][:4]}"
         return field.mean("time").values, period
-
-
-def by_scenario(dataset: xr.Dataset, role: str, default: str | None = None) -> dict[str, xr.Dataset]:
-    """Split a data set into its scenarios, by the dimension or coordinate ``ssp`` or ``attrs["ssp"]``."""
-    if "ssp" in dataset.dims:
-        return {str(name): dataset.sel(ssp=name) for name in dataset["ssp"].values}
-    name = dataset["ssp"].item() if "ssp" in dataset.coords else dataset.attrs.get("ssp", default)
-    if name is None:
-        raise InputError(f"the {role} names no scenario; set for instance dataset.attrs['ssp'] = 'ssp370'")
-    return {str(name): dataset}
-
-
-def one_member(field: xr.DataArray) -> xr.DataArray:
-    """Return the first member, and the mean over realizations, with dims (..., lat, lon)."""
-    if "member_id" in field.dims:
-        field = field.isel(member_id=0)
-    if "realization" in field.dims:
-        field = field.mean("realization", keep_attrs=True)
-    return field.transpose(..., "lat", "lon")
-
-
-def month_map(dataset: xr.Dataset, name: str, month: str) -> xr.DataArray | None:
-    """Return the map of a variable in a month, or None where the data set lacks it."""
-    index = np.flatnonzero(contract.month_labels(dataset) == month)
-    if name not in dataset or not index.size:
-        return None
-    return one_member(dataset[name].isel(time=index[0])).load()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from ..contract import SCENARIOS, InputError
+from ..progress import bar, doing
 from .climate import Maps, energy_balance
 from .emissions import emission_maps
 from .insolation import monthly_mean
@@ -18,6 +19,7 @@ from .variability import PROCESSES, NoiseMaps, Sphere, Weather
 
 N_MONTHS, N_MEMBERS = 1021, 3
 WITHHELD = "ssp245"
+MAKING = "making the embedded data"
 CESM_STEP = 180 / 191  # degrees between the rows of CESM2
 LATITUDES = -90 + CESM_STEP * (4 * np.arange(48) + 1.5)  # means of four rows of CESM2
 LONGITUDES = 1.875 + 5.0 * np.arange(72)
@@ -68,9 +70,9 @@ def _forced_blocks(
 
 
 def _targets(
-    path: Pathway, n_months: int, n_members: int, seed: int, lat: np.ndarray, lon: np.ndarray
+    path: Pathway, n_months: int, n_members: int, seed: int, lat: np.ndarray, lon: np.ndarray, done: Callable
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate one scenario: tas and pr of shape (month, member, lat, lon), float32."""
+    """Simulate one scenario: tas and pr of shape (month, member, lat, lon), float32; ``done`` is told of each block."""
     shape = (n_months, n_members, lat.size, lon.size)
     tas, pr = np.empty(shape, "f4"), np.empty(shape, "f4")
     noise = NoiseMaps.on(lat, lon)
@@ -82,6 +84,7 @@ def _targets(
         for k, member in enumerate(members):
             hot, wet = member.block(start, warming, *climate)
             tas[rows, k], pr[rows, k] = hot[: rows.stop - start], wet[: rows.stop - start]
+        done(rows.stop - start)
     return tas, pr
 
 
@@ -148,12 +151,13 @@ def _make(n_months, n_members, seed, lat, lon, scenarios) -> tuple[xr.Dataset, x
     at = (lat, lon) if own_grid else (EMISSION_LATITUDES, EMISSION_LONGITUDES)
     shape = (len(paths), n_months, n_members, lat.size, lon.size)
     tas, pr, hidden = np.zeros(shape, "f4"), np.zeros(shape, "f4"), None
-    for i, path in enumerate(paths):
-        hot, wet = _targets(path, n_months, n_members, seed, lat, lon)
-        if path.name == WITHHELD:
-            hidden = {"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}
-        else:
-            tas[i], pr[i] = hot, wet
+    with bar(MAKING, len(paths) * n_months, "months") as progress:
+        for i, path in enumerate(paths):
+            hot, wet = _targets(path, n_months, n_members, seed, lat, lon, progress.update)
+            if path.name == WITHHELD:
+                hidden = {"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}
+            else:
+                tas[i], pr[i] = hot, wet
     members = {"member_id": np.arange(n_members)}
     where = {"ssp": [path.name for path in paths], **members, "latitude": at[0], "longitude": at[1]}
     variables = {"tas": (FULL, tas), "pr": (FULL, pr), **_forcings(paths, n_months, lat, at, lon.size)}
@@ -184,7 +188,8 @@ def solution(
     """
     _check_counts(n_months=n_months, n_members=n_members)
     lat, lon = _grid(lat, lon)
-    hot, wet = _targets(PATHWAYS[WITHHELD], n_months, n_members, seed, lat, lon)
+    with bar(MAKING, n_months, "months") as progress:
+        hot, wet = _targets(PATHWAYS[WITHHELD], n_months, n_members, seed, lat, lon, progress.update)
     coords = {"ssp": [WITHHELD], "member_id": np.arange(n_members)}
     return describe({"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}, coords, lat, lon, n_months)
 
@@ -253,7 +258,8 @@ def write(
         if path.exists():
             raise InputError(f"{path} exists already; remove it or name another place")
     dataset, truth = _make(n_months, n_members, seed, lat, lon, scenarios)
-    if truth is not None:
-        write_store(truth, beside)
-    write_store(dataset, dest)
+    with doing("writing the embedded data"):
+        if truth is not None:
+            write_store(truth, beside)
+        write_store(dataset, dest)
     return dest

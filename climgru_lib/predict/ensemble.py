@@ -17,6 +17,7 @@ from ..contract import InputError
 from ..data import splits
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
+from ..progress import bar
 from .emulator import Emulator
 from .residual_weather import Series, Weather
 
@@ -114,8 +115,10 @@ class StochasticEmulator:
         seed : int
         """
         mean, std = self.mean(ssp), self.std(ssp)
-        for member in range(count):
-            yield self.weather.draw(mean, std, self.calendar_month, np.random.default_rng([seed, member]))
+        with bar("drawing", count, "members") as progress:
+            for member in range(count):
+                yield self.weather.draw(mean, std, self.calendar_month, np.random.default_rng([seed, member]))
+                progress.update()
 
     def predict(self, ssp: str, count: int, seed: int = 0) -> xr.Dataset:
         """Return `draws` as a CF data set with dims (member_id, time, lat, lon).

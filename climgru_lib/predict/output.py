@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from .. import __version__
 from ..contract import TARGETS, InputError
-from ..data.tensors import EmulationData
 from ..training import runs
 
+if TYPE_CHECKING:
+    from ..data.tensors import EmulationData
+
 SUBMISSION_MONTHS = 360
-PREDICTIONS = "predictions.nc"  # in a run directory: the scored slice
 
 
 def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[str, Any]) -> xr.Dataset:
@@ -109,13 +110,7 @@ def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:
     """
     if isinstance(source, xr.Dataset):
         return source
-    path = Path(source)
-    if (path / runs.RUN).is_file():
-        path = path / PREDICTIONS
-        if not path.exists():
-            raise InputError(f"{source} holds no predictions; make them with `climgru evaluate {source}`")
-    if not path.exists():
-        raise InputError(f"no prediction at {path}; make one with `climgru predict`")
+    path = runs.prediction_file(source)
     try:
         dataset = xr.open_dataset(path, engine="zarr" if path.is_dir() else None, chunks=None)
     except (ValueError, OSError, KeyError) as error:

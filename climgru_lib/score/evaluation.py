@@ -13,7 +13,7 @@ from ..data.normalizer import denormalise
 from ..data.splits import Split
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
-from ..predict.output import PREDICTIONS, write_prediction
+from ..predict.output import write_prediction
 from ..training import runs
 from . import noise_limits
 from .metrics import all_metrics, with_score
@@ -62,7 +62,7 @@ def evaluate(
         results.append({**score_slice(chosen, data, ssp, months), "leaky": leaky})
     runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
     ssp, span = max(spans.items(), key=lambda item: len(item[1]))
-    write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / PREDICTIONS)
+    write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / runs.PREDICTIONS)
     return results
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..contract import InputError
 from ..data.tensors import EmulationData
 from ..grid import area_weights
 from ..models import FitSeries
+from ..progress import doing
 from . import runs, weights
 from .batches import RunSampler
 from .devices import matmul_precision, pick_device
@@ -92,7 +94,8 @@ def train(
             print(f"reused the finished run {run_dir.name}")
             return run_dir
         started = time.monotonic()
-        model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
+        with doing("preparing the model") if progress else nullcontext():
+            model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
         if recipe.is_network:
             wanted = model.reduce(data) if recipe.is_fitted else data
             _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)

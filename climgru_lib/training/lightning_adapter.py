@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..contract import InputError
+from ..progress import SECONDS_PER_LINE, is_live
 from . import runs
 from .batches import Batch, RunSampler
 from .losses import CompositeLoss
@@ -26,7 +27,6 @@ from .weights import save_weights
 
 CHECKPOINT_SECONDS = 600
 BATCHES_BETWEEN_CHECKS = 25  # of the losses on a GPU, each of which waits for it
-SECONDS_PER_LINE = 60  # of progress where there is no terminal
 #: Called after each batch with the number of batches done and the network, in evaluation mode; must not change it.
 Watch = Callable[[int, nn.Module], None]
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -192,10 +192,9 @@ class _Progress:
     """A bar of epochs; without a terminal or notebook, one line a minute."""
 
     def __init__(self, epochs: int, wanted: bool):
-        in_notebook = "ipykernel" in sys.modules
         self.epochs, self.said = epochs, time.monotonic()
         wanted = wanted and not os.environ.get("TQDM_DISABLE")
-        self.lines = wanted and not in_notebook and not sys.stderr.isatty()
+        self.lines = wanted and not is_live()
         form = "{desc}{percentage:3.0f}%|{bar}| epoch {n:.1f}/{total} [{elapsed}<{remaining}]{postfix}"
         self.bar = tqdm(total=epochs, disable=not wanted or self.lines, bar_format=form, leave=False)
 

@@ -1,8 +1,8 @@
 """Run directories: what a training was, what it left, and whether it may be reused or resumed.
 
 ``run.json`` holds the provenance, ``metrics.csv`` the curves, ``weights.safetensors`` the model,
-``metrics.json`` the scores, ``last.ckpt`` what a resume needs. Files are written beside their place and
-moved there, so that a reader never sees half of one.
+``metrics.json`` the scores, ``predictions.nc`` the scored slice, ``last.ckpt`` what a resume needs.
+Files are written beside their place and moved there, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from filelock import FileLock, Timeout
 from .. import __version__
 from ..contract import InputError
 
-RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT = (
+RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT, PREDICTIONS = (
     "run.json",
     "weights.safetensors",
     "metrics.csv",
     "metrics.json",
     "last.ckpt",
+    "predictions.nc",
 )
 #: Raised by hand whenever the same recipe, data and seed give other numbers; golden outputs hold it.
 NUMERICS = 1
@@ -126,6 +127,24 @@ def require_finished(run_dir: str | Path) -> dict[str, Any]:
     if run["status"] != "finished":
         raise InputError(f"the run in {run_dir} is not finished; go on with `climgru train {run_dir} --resume ...`")
     return run
+
+
+def prediction_file(source: str | Path) -> Path:
+    """Return where a prediction lies: at ``source`` itself, or within a run directory.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    path = Path(source)
+    if (path / RUN).is_file():
+        path = path / PREDICTIONS
+        if not path.exists():
+            raise InputError(f"{source} holds no predictions; make them with `climgru evaluate {source}`")
+    if not path.exists():
+        raise InputError(f"no prediction at {path}; make one with `climgru predict`")
+    return path
 
 
 def require_free_or_run(run_dir: Path) -> None:

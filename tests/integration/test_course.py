@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_the_number_check_notices_a_number_outside_its_tolerance(tmp_path):
         (out / "04" / "metrics.json").write_text(json.dumps({name: value * factor for name, value in values.items()}))
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CLIMGRU_OUT": str(out)})
         assert done.returncode == code, done.stdout
+
+
+def test_numbers_are_skipped_where_no_notebook_was_executed_but_not_under_make_test(tmp_path):
+    for part in ("climgru_lib", "tests/expected"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    for part in ("tests/numbers/test_numbers.py", "pyproject.toml"):
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / part, tmp_path / part)
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "tests/numbers"]
+    environment = {name: value for name, value in os.environ.items() if name != "CLIMGRU_OUT"}
+    environment["PYTHONPATH"] = str(tmp_path)
+    for changes, code in (({}, 0), ({"CLIMGRU_OUT": str(tmp_path / "out")}, 1)):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment | changes)
+        assert done.returncode == code, done.stdout
+        assert ("`make test` executes the notebooks first" in done.stdout) is (code == 0)
+    assert "passed" not in done.stdout and "metrics.json" in done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,22 @@ def archive(members=3):
 
 
 @pytest.fixture(scope="module")
-def result():
-    return measure(archive())
+def made():
+    return archive()
+
+
+@pytest.fixture(scope="module")
+def result(made):
+    return measure(made)
+
+
+def test_the_convention_of_longitudes_changes_no_statistic(made, result):
+    from_the_date_line = made.assign_coords(lon=(LON + 180) % 360 - 180).sortby("lon")
+    assert from_the_date_line.lon[0] == -177.5
+    found = measure(from_the_date_line)
+    assert found.keys() == result.keys()
+    for name, value in result.items():  # sums are taken in another order
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_means_and_seasons(result):
@@ -118,8 +132,8 @@ def test_compare_tells_what_lies_outside():
     assert compare(dict.fromkeys("abc", 3.0), facts)["within"].to_list() == ["no", "yes", ""]
 
 
-def test_too_little_data_is_refused():
+def test_too_little_data_is_refused(made):
     with pytest.raises(InputError, match="two members and twenty years"):
         measure(archive(members=1))
     with pytest.raises(InputError, match="targets of ssp585"):
-        measure(archive().sel(ssp=["ssp126", "ssp370"]))
+        measure(made.sel(ssp=["ssp126", "ssp370"]))

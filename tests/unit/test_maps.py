@@ -282,6 +282,8 @@ def test_viewer_row_equals_the_static_row():
     viewer.variable.value = "pr"
     viewer.month.value = "2080-07"
     static = maps.map_row(*month_pair("pr"))
+    assert viewer.figure.axes[0].get_title() == "truth, member 0 of 2"  # the static row cannot know of the others
+    static.axes[0].set_title("truth, member 0 of 2")
     np.testing.assert_array_equal(pixels(viewer.figure), pixels(static))
 
 
@@ -329,12 +331,36 @@ def test_viewer_of_several_scenarios_keeps_the_month():
     assert viewer.figure.get_suptitle() == "ssp370, February 2081"
 
 
-def test_viewer_opens_a_file_and_shows_the_mean_of_realizations(tmp_path):
-    members = xr.concat([prediction(seed=s) for s in (5, 6)], "realization", combine_attrs="override")
-    members.to_netcdf(tmp_path / "prediction.nc")
-    viewer = maps.Viewer(tmp_path / "prediction.nc", prediction(seed=7))
-    mean = members.tas.isel(time=0).values.mean(axis=0)
-    np.testing.assert_allclose(viewer.meshes[1].get_array(), mean, rtol=1e-6)
+def ensemble(path, dim):
+    """Write a prediction and two members that lie 1 and 5 K (mm/day) above it; return the prediction."""
+    lowest = prediction(seed=5)
+    members = xr.concat([lowest + shift for shift in (0.0, 1.0, 5.0)], dim).assign_coords({dim: [0, 1, 2]})
+    members.assign_attrs(ssp="ssp370").to_netcdf(path)
+    return lowest
+
+
+@pytest.mark.parametrize("dim", ["member_id", "realization"])
+@pytest.mark.parametrize(
+    ("member", "shift", "told"),
+    [(None, 2.0, "mean of 3 members"), (0, 0.0, "member 0 of 3"), (2, 5.0, "member 2 of 3")],
+)
+def test_of_an_ensemble_the_mean_is_shown_or_the_member_asked_for(dim, member, shift, told, tmp_path):
+    lowest = ensemble(tmp_path / "ensemble.nc", dim)
+    viewer = maps.Viewer(tmp_path / "ensemble.nc", prediction(seed=7), member=member)
+    np.testing.assert_allclose(viewer.meshes[1].get_array(), lowest.tas[0] + shift, rtol=1e-6)
+    assert viewer.figure.get_suptitle() == f"ssp370, January 2080, {told}"
+    alone = maps.Viewer(tmp_path / "ensemble.nc", member=member)
+    alone.month.value = "2081-01"
+    januaries = lowest.tas[:30:12].values  # of three years: the anomaly is taken from the same member
+    np.testing.assert_allclose(alone.meshes[1].get_array(), januaries[1] - januaries.mean(axis=0), atol=1e-3)
+
+
+def test_what_has_no_such_member_is_refused(tmp_path):
+    ensemble(tmp_path / "ensemble.nc", "member_id")
+    with pytest.raises(InputError, match="no member 3; there are 0 to 2"):
+        maps.Viewer(tmp_path / "ensemble.nc", member=3)
+    with pytest.raises(InputError, match="no member 0; the prediction is a single field"):
+        maps.Viewer(prediction(), member=0)
     with pytest.raises(InputError, match=r"nothing\.nc"):
         maps.Viewer(tmp_path / "nothing.nc")
 

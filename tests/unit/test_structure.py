@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 #: From the top; a room imports only from itself and the rooms above it.
-ROOMS = "contract registry grid mini_earth data models training predict score maps course commands cli".split()
+ROOMS = "contract registry grid progress mini_earth data models training predict score maps course commands cli".split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {
     "pyyaml": "yaml",

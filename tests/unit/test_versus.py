@@ -26,7 +26,7 @@ def a_run(folder, data, shift, months=MONTHS, ssp="ssp126"):
     fields = normalizer.denormalise(data.scenarios[ssp].targets, data.normalizer).mean(axis=0)[months]
     fields[:, 0] += shift
     dressed = output.as_dataset(fields.astype("f4"), data, months.start, {"ssp": ssp})
-    output.write_prediction(dressed, folder / output.PREDICTIONS)
+    output.write_prediction(dressed, folder / runs.PREDICTIONS)
     return folder
 
 

@@ -61,8 +61,9 @@ class Archive:
         return ((self.lat > south) & (self.lat < north))[:, None]
 
     def box(self, south: float, north: float, west: float, east: float) -> np.ndarray:
-        """Mark a box, (lat, lon)."""
-        return self.between(south, north) & ((self.lon > west) & (self.lon < east))
+        """Mark a box, (lat, lon); its bounds are degrees in 0..360 E, the data may follow any convention."""
+        lon = self.lon % 360
+        return self.between(south, north) & ((lon > west) & (lon < east))
 
     @property
     def land(self) -> np.ndarray:

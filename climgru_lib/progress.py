@@ -1,0 +1,59 @@
+"""Progress of long work on stderr: a bar on a terminal or in a notebook, elsewhere a line a minute.
+
+``TQDM_DISABLE=1`` silences it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+SECONDS_PER_LINE = 60  # where there is neither terminal nor notebook
+SECONDS_BEFORE_BAR = 1  # what is done sooner shows none
+
+
+class _Lines(tqdm):
+    """A bar that writes a new line in the place of changing one."""
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Write a line; where the bar would be erased, nothing."""
+        if msg is None:
+            self.fp.write(f"{self}\n")
+
+
+def is_live() -> bool:
+    """Tell whether somebody looks on: at a terminal, or in a notebook."""
+    ipython = sys.modules.get("IPython")
+    return sys.stderr.isatty() or hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
+def bar(what: str, total: float, unit: str) -> tqdm:
+    """Return a progress bar, a context manager with ``update``.
+
+    Parameters
+    ----------
+    what : str
+        What is being done, as ``reading``.
+    total : float
+        How much there is to do.
+    unit : str
+        Of ``total``, in the plural.
+    """
+    if is_live():
+        return tqdm(total=total, desc=what, unit=f" {unit}", leave=False, delay=SECONDS_BEFORE_BAR)
+    seconds = dict.fromkeys(("delay", "mininterval", "maxinterval"), SECONDS_PER_LINE)
+    form = f"{what}: {{n_fmt}} of {{total_fmt}} {unit}"
+    return _Lines(total=total, bar_format=form, leave=False, **seconds)
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Say on a terminal what is being done, until it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with tqdm(bar_format=f"{what} ...", leave=False):
+        yield

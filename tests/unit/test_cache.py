@@ -1,0 +1,85 @@
+"""The cache of the embedded data set: what is removed from it, and what stays."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from climgru_lib import mini_earth
+from climgru_lib.data import store
+
+HOUR = 3600
+OLD, USED, HALF_USED = "0123456789ab", "a" * 12, "b" * 12  # digests
+
+
+def pair(digest):
+    return f"embedded-{digest}.zarr", f"embedded-{digest}_solution.zarr"
+
+
+def leave(folder: Path, hours: float) -> None:
+    """Make a folder with something in it that is some hours old."""
+    folder.mkdir(parents=True)
+    (folder / ".zattrs").write_text("{}")
+    os.utime(folder, (time.time() - hours * HOUR,) * 2)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache; the data set is made at once."""
+
+    def write(dest):
+        for path in (dest, dest.with_name(f"{dest.stem}_solution.zarr")):
+            leave(path, 0)
+
+    monkeypatch.setenv("CLIMGRU_CACHE", str(tmp_path))
+    monkeypatch.setattr(mini_earth, "write", write)
+    return tmp_path
+
+
+def names(cache) -> set[str]:
+    return {path.name for path in cache.iterdir()}
+
+
+def test_stores_of_other_code_are_removed_when_one_is_made(cache):
+    for name, hours in zip((*pair(OLD), *pair(USED), *pair(HALF_USED)), (25, 25, 23, 23, 1, 100)):
+        leave(cache / name, hours)
+    made = store.embedded_store()
+    assert names(cache) == {*pair(USED), *pair(HALF_USED), made.name, f"{made.stem}_solution.zarr"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embedded-0123456789.zarr",  # ten digits
+        "embedded-0123456789xy.zarr",
+        "embedded-0123456789ab.zarr.manifest.json",
+        "my-embedded-0123456789ab.zarr",
+        "embedded-0123456789ab_mine.zarr",
+        "tmpabcdef12",  # a folder in which another process makes one
+        "runs",
+    ],
+)
+def test_what_is_named_otherwise_stays(cache, name):
+    leave(cache / name, 1000)
+    store.embedded_store()
+    assert (cache / name / ".zattrs").exists()
+
+
+def test_neither_a_link_nor_a_file_of_that_name_is_removed(cache, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "data.zarr"
+    leave(elsewhere, 1000)
+    (cache / pair(OLD)[0]).symlink_to(elsewhere)
+    (cache / pair(OLD)[1]).write_text("no store")
+    os.utime(cache / pair(OLD)[1], (0, 0))
+    store.embedded_store()
+    assert {*pair(OLD)} < names(cache) and (elsewhere / ".zattrs").exists()
+
+
+def test_nothing_is_removed_while_the_store_is_there_and_opening_keeps_it(cache):
+    made = store.embedded_store()
+    leave(cache / pair(OLD)[0], 1000)
+    os.utime(made, (0, 0))
+    assert store.embedded_store() == made
+    assert pair(OLD)[0] in names(cache)
+    assert time.time() - made.stat().st_mtime < HOUR

@@ -1,0 +1,77 @@
+"""What is imported, and what is not: help and refusals need no library that takes a second to import."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "lightning", "xarray", "pandas", "zarr", "scipy", "matplotlib", "cartopy", "IPython", "papermill"}
+REPORT = "\nimport json, sys; print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))"
+RUN = """
+import io, sys
+from contextlib import redirect_stdout
+from climgru_lib.cli import main
+with redirect_stdout(io.StringIO()):
+    try:
+        code = main({arguments})
+    except SystemExit as ended:
+        code = ended.code
+"""
+
+
+def outcome(program: str, cwd=None) -> tuple[int, set[str]]:
+    """Run a program in a new interpreter; return what it has put into ``code``, and the packages imported."""
+    command = [sys.executable, "-c", program + REPORT]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | {"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    code, packages = json.loads(done.stdout)
+    return code, set(packages)
+
+
+@pytest.mark.parametrize("arguments", ["--help", "train --help", "--version", "splits", "recipes"])
+def test_help_and_lists_import_nothing_heavy(arguments):
+    code, packages = outcome(RUN.format(arguments=arguments.split()))
+    assert code == 0
+    assert packages & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train X --recipe nonsense",
+        "train X --recipe compact --split nonsense",
+        "train X --recipe compact --data missing.zarr",
+        "train . --recipe compact",
+        "evaluate missing",
+        "predict missing --ssp ssp245 --out p.nc",
+        "map missing --month 2085-07 --var tas --out m.png",
+        "study nonsense",
+        "study season --data missing.zarr",
+        "course --data missing.zarr",
+        "import missing.ckpt X --data missing.zarr",
+        "export missing X",
+        "data check missing.zarr",
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(arguments, tmp_path):
+    (tmp_path / "something").touch()
+    code, packages = outcome(RUN.format(arguments=arguments.split()), cwd=tmp_path)
+    assert code == 2
+    assert packages & HEAVY == set()
+
+
+@pytest.mark.parametrize("name", ["plot_map", "map_row", "month_map", "Viewer"])
+def test_maps_are_drawn_without_torch(name):
+    code, packages = outcome(f"import climgru_lib.maps as maps; code = callable(maps.{name})")
+    assert code
+    assert "xarray" in packages
+    assert "torch" not in packages
+
+
+def test_a_prediction_is_opened_without_torch():
+    _, packages = outcome("from climgru_lib import predict; code = callable(predict.open_prediction)")
+    assert "xarray" in packages
+    assert "torch" not in packages
