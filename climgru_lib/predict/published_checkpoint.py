@@ -148,8 +148,8 @@ def _require_published(emulator: Emulator) -> None:
     found = recipe.to_json()
     for key, value in AS_PUBLISHED.items():
         found[key] = found.get(key, recipe.architecture.get(key, value))
-    wanted = AS_PUBLISHED | {"targets": list(PUBLISHED_TARGETS), "channels": [*PUBLISHED_FORCINGS, *_SEASON]}
-    found |= {"targets": list(targets_of(emulator.run)), "channels": emulator.run["channels"]}
+    wanted = AS_PUBLISHED | {"list of targets": [*PUBLISHED_TARGETS], "list of inputs": [*PUBLISHED_FORCINGS, *_SEASON]}
+    found |= {"list of targets": [*targets_of(emulator.run)], "list of inputs": emulator.run["channels"]}
     for key, value in wanted.items():
         if found[key] != value:
             raise InputError(f"the published code has no place for this run: its {key} is {found[key]}, not {value}")

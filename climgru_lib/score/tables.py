@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,11 @@ def headings(targets: Iterable[str]) -> dict[str, str]:
     }
 
 
+def scored_targets(names: Container[str]) -> tuple[str, ...]:
+    """Return the variables whose metrics are among some names, such as the columns of a table."""
+    return tuple(var for var in of_role("target") if f"{var}_{METRICS[0]}" in names)
+
+
 COLUMNS, HEADINGS = columns(PUBLISHED_TARGETS), headings(PUBLISHED_TARGETS)
 
 
@@ -51,8 +56,7 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
     DataFrame
         Indexed by slice and name; the published metrics of every target, and the Kaggle score (lower is better).
     """
-    scored = {key for slices in scores.values() for result in slices for key in result[against]}
-    targets = [var for var in of_role("target") if f"{var}_{METRICS[0]}" in scored]
+    targets = scored_targets({key for slices in scores.values() for result in slices for key in result[against]})
     rows = {}
     for name, slices in scores.items():
         for result in slices:

@@ -17,10 +17,15 @@ from conftest import LAT, make_raw, write_store
 from climgru_lib import contract, maps
 from climgru_lib.cli import main
 from climgru_lib.contract import VARIABLES, DataError, InputError
+from climgru_lib.course import Workbook
+from climgru_lib.course.study import report
+from climgru_lib.course.study.plan import Study, Trial
+from climgru_lib.course.study.runner import collect
 from climgru_lib.data import open_dataset, prepare
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.predict import Emulator, StochasticEmulator
 from climgru_lib.predict.output import write_prediction
+from climgru_lib.predict.published_checkpoint import export_checkpoint, import_checkpoint
 from climgru_lib.score import calibration, compare, evaluate
 from climgru_lib.score.tables import score_table, to_text
 from climgru_lib.training.fit import train
@@ -250,3 +255,60 @@ def test_a_forcing_is_one_entry(recipe, raw, tmp_path):
         _, deaf = trained(replace(recipe, ignore=["N2O"]), dataset, tmp_path / "deaf")
         run = Emulator.open(deaf)
         np.testing.assert_array_equal(tas_of(run, more), tas_of(run, dataset))
+
+
+def test_the_terminal_follows(warm_store, warm, tmp_path, capsys):
+    run_dir, file = tmp_path / "run", tmp_path / "drawn.nc"
+    at = ["--data", str(warm_store)]
+    assert main(["train", str(run_dir), "--recipe", "pattern-scaling", *at]) == 0
+    assert "tasmax month" in capsys.readouterr().out
+    assert main(["evaluate", str(run_dir), *at, "--draws", "3"]) == 0
+    assert "tasmax CRPS over limit" in capsys.readouterr().out
+    assert main(["predict", str(run_dir), *at, "--ssp", "ssp245", "--draws", "2", "--out", str(file)]) == 0
+    with xr.open_dataset(file) as drawn:
+        assert drawn["tasmax"].sizes == {"member_id": 2, "time": 144, "lat": 8, "lon": 12}
+    assert main(["data", "check", str(warm_store)]) == 0
+    del VARIABLES["tasmax"]
+    assert main(["evaluate", str(run_dir), *at]) == 2
+    assert "the run needs tasmax, which the data lack or no entry" in capsys.readouterr().err
+
+
+def test_a_map_of_what_a_prediction_lacks_is_refused(warm, dataset, tmp_path, capsys):
+    _, run_dir = trained(named("climatology"), dataset, tmp_path)
+    run = Emulator.open(run_dir)
+    file = write_prediction(run.predict(run.load(dataset), "ssp126"), tmp_path / "plain.nc")
+    arguments = ["map", str(file), "--month", "2020-07", "--var", "tasmax", "--out", str(tmp_path / "m.png")]
+    assert main(arguments) == 2
+    assert "holds no tasmax; it has tas, pr" in capsys.readouterr().err
+
+
+def test_a_study_follows(warm_store, warm, tmp_path, monkeypatch):
+    monkeypatch.setattr("climgru_lib.data.splits.CLEAN", Split("clean", LATE.withheld, LATE.scored))
+    trials = [Trial("net", GRU, "clean", 0), Trial("fit", named("climatology"), "clean", 0)]
+    marks = {"net": (9.0,) * 7}
+    study = Study("Of tasmax?", lambda book, seeds: iter(trials), {"quick": 1}, {"net": "fit"}, marks)
+    book = Workbook("study-tasmax", str(warm_store), "quick", 0, str(tmp_path))
+    rows, curves = collect(book, study, range(1), "cpu")
+    table = report.write(tmp_path, study, rows, curves)
+    scored = evaluate(book.train(GRU, "clean", 0), book.prepare())[0]["avg"]
+    assert table.loc[("clean", "net"), "tasmax_time_mean_rmse"] == pytest.approx(scored["tasmax_time_mean_rmse"])
+    assert table.loc[("clean", "net, published"), "score"] == 9.0
+    assert "tasmax_monthly_rmse" in (tmp_path / "differences.csv").read_text()
+    titles = [axis.get_title() for axis in report.plot_curves(curves, marks).axes]
+    assert titles[6:] == ["tasmax monthly RMSE [K]", "tasmax time-mean RMSE [K]", "tasmax time-std MAE [K]"]
+
+
+def test_checkpoints_hold_the_published_variables_alone(warm, dataset, tmp_path):
+    published = replace(
+        named("published-final"), architecture={"width": 4, "hidden": 6, "head": 8, "norm": "running"}, **SHORT
+    )
+    _, rich = trained(published, warm, tmp_path / "rich")
+    with pytest.raises(InputError, match=r"no place for this run: its list of targets is .*tasmax"):
+        export_checkpoint(rich, tmp_path / "rich.ckpt")
+    _, plain = trained(published, dataset, tmp_path / "plain")
+    checkpoint = export_checkpoint(plain, tmp_path / "plain.ckpt")
+    taken = Emulator.open(import_checkpoint(checkpoint, tmp_path / "taken", warm, LATE))
+    own = Emulator.open(plain)
+    np.testing.assert_array_equal(
+        *(run.predict(run.load(warm), "ssp126")["pr"].values for run in (own, taken)), strict=True
+    )
