@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import __version__, commands
-from .contract import InputError
+from .contract import InputError, of_role
 
 BAD_INPUT, STOPPED = 2, 75
 
@@ -125,7 +125,7 @@ def _run_commands(parsers) -> None:
     draw = _command(parsers, "map", commands.draw_map, "draw one month of a prediction")
     draw.add_argument("source", metavar="RUN_DIR|PREDICTION", help="a run with predictions, or a file of `predict`")
     draw.add_argument("--month", required=True, metavar="YYYY-MM")
-    draw.add_argument("--var", required=True, choices=["tas", "pr"])
+    draw.add_argument("--var", required=True, choices=of_role("target"))
     draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
     draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
 

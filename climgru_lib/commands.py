@@ -184,6 +184,9 @@ def draw_map(args: Namespace) -> None:
         from .predict.output import open_prediction
 
         prediction = open_prediction(args.source)
+        if args.var not in prediction:
+            known = ", ".join(contract.of_role("target", prediction))
+            raise InputError(f"{args.source} holds no {args.var}; it has {known}")
         field = maps.month_map(prediction, args.var, args.month, args.member)
         if field is None:
             months = contract.month_labels(prediction)

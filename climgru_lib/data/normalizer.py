@@ -65,6 +65,6 @@ def standardise(tensor: Tensor, mean: np.ndarray, std: np.ndarray) -> None:
 
 
 def denormalise(fields: Tensor, normalizer: Normalizer) -> np.ndarray:
-    """Turn z-scored tas and pr (..., 2, lat, lon) into K and mm/day, float32."""
+    """Turn z-scored targets (..., target, lat, lon) into the units of the contract, float32."""
     std, mean = normalizer.target_std[:, None, None], normalizer.target_mean[:, None, None]
     return (fields.double().cpu().numpy() * std + mean).astype(np.float32)

@@ -16,7 +16,8 @@ import xarray as xr
 from torch import Tensor
 
 from .. import contract
-from ..contract import FORCINGS, TARGETS, DataError, InputError
+from ..contract import VARIABLES, DataError, InputError, of_role
+from ..contract.variables import EMISSION_NOISE
 from .normalizer import Normalizer, mean_std, moments, standardise
 from .season import channels, encode
 from .splits import Split
@@ -26,9 +27,8 @@ from .splits import Split
 class Scenario:
     """One scenario as tensors.
 
-    ``inputs`` (time, channel, lat, lon) is shared by the members; ``targets`` (member, time, 2, lat, lon)
-    holds tas and pr, None if the scenario is withheld; ``withheld`` (member, time) marks single months
-    whose targets are withheld.
+    ``inputs`` (time, channel, lat, lon) is shared by the members; ``targets`` (member, time, target, lat, lon)
+    is None if the scenario is withheld; ``withheld`` (member, time) marks single months whose targets are withheld.
     """
 
     ssp: str
@@ -41,13 +41,15 @@ class Scenario:
 class Series:
     """Scenarios of one data set as tensors, in the units that its subclass tells.
 
-    ``season`` names the encoding whose channels follow the forcings; ``months`` are labels ``YYYY-MM``,
-    ``calendar_month`` 1..12, ``lat`` and ``lon`` degrees.
+    ``channels`` of the inputs are the forcings of the data set, then those of the encoding ``season``; ``targets`` are
+    what it has to be predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
+    and ``lon`` degrees.
     """
 
     scenarios: dict[str, Scenario]
     season: str
     channels: tuple[str, ...]
+    targets: tuple[str, ...]
     time: xr.DataArray
     months: np.ndarray
     calendar_month: np.ndarray
@@ -101,7 +103,7 @@ class Series:
 
 @dataclass
 class RawData(Series):
-    """Series in the units of the contract: tas in K, pr in mm/day."""
+    """Series in the units of the contract, such as tas in K and pr in mm/day."""
 
     def normalise(self, normalizer: Normalizer, split: Split | None = None) -> EmulationData:
         """Z-score inputs and targets in place; the tensors go over to what is returned.
@@ -136,7 +138,7 @@ class EmulationData(Series):
         return {ssp: keep for ssp, keep in masks.items() if keep.any()}
 
     def mean_target(self, window: int, lead: int) -> Tensor:
-        """Return the mean map of the training targets, shape (2, lat, lon), in the units of the tensors."""
+        """Return the mean map of the training targets, shape (target, lat, lon), in the units of the tensors."""
         masks = self.training_targets(window, lead)
         total = sum(
             torch.einsum("mt,mtcyx->cyx", torch.from_numpy(keep).float(), self.scenarios[ssp].targets)
@@ -158,7 +160,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     dataset : Dataset
         From `open_dataset`.
     season : str
-        Seasonal encoding, a name of `encoding`; its channels follow the five forcings.
+        Seasonal encoding, a name of `encoding`; its channels follow the forcings.
     scenarios : sequence of str, optional
         Read these alone; all by default.
 
@@ -184,7 +186,8 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     data = RawData(
         scenarios={ssp: _read_scenario(dataset, ssp, months, season_channels, digest) for ssp in wanted},
         season=season,
-        channels=FORCINGS + channels(season),
+        channels=of_role("forcing", dataset) + channels(season),
+        targets=of_role("target", dataset),
         time=dataset["time"],
         months=months,
         calendar_month=calendar_month,
@@ -205,10 +208,9 @@ def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
 
 def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
     """Fill the tensors of one scenario variable by variable; update ``digest`` with all values read."""
-    sizes = dataset.sizes
-    shape = (sizes["time"], len(FORCINGS) + season_channels.shape[1], sizes["lat"], sizes["lon"])
-    inputs = torch.empty(shape)
-    targets = torch.empty(sizes["member_id"], sizes["time"], len(TARGETS), sizes["lat"], sizes["lon"])
+    sizes, forcings, wanted = dataset.sizes, of_role("forcing", dataset), of_role("target", dataset)
+    inputs = torch.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
+    targets = torch.empty(sizes["member_id"], sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
     withheld = np.zeros((sizes["member_id"], sizes["time"]), dtype=bool)
     for name, values in contract.scenario_fields(dataset, ssp):
         problems = contract.check_values(name, values, ssp, months)
@@ -217,15 +219,15 @@ def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
         values = np.ascontiguousarray(values, dtype=np.float32)
         digest.update(values)
         tensor = torch.from_numpy(values)
-        if name in TARGETS:
-            targets[:, :, TARGETS.index(name)] = tensor.transpose(0, 1)
+        if name in wanted:
+            targets[:, :, wanted.index(name)] = tensor.transpose(0, 1)
             withheld |= contract.withheld_maps(values).T
         else:
-            channel = FORCINGS.index(name)
+            channel = forcings.index(name)
             inputs[:, channel] = tensor if tensor.ndim == 3 else tensor[:, None, None]
-            if name in ("SO2", "BC"):
+            if VARIABLES[name].low == EMISSION_NOISE:
                 inputs[:, channel].clamp_(min=0)
-    inputs[:, len(FORCINGS) :] = torch.from_numpy(season_channels)[..., None]
+    inputs[:, len(forcings) :] = torch.from_numpy(season_channels)[..., None]
     return Scenario(ssp, inputs, None if withheld.all() else targets, withheld)
 
 

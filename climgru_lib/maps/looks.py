@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import cmocean
+import cmocean  # gives matplotlib its colour maps
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
@@ -52,11 +53,22 @@ class Look:
     extend: str = "neither"
 
 
-#: Colour maps of Thyng et al. (2016), doi:10.5670/oceanog.2016.66; BrBG (brown dry, green wet) is ColorBrewer's.
-LOOKS = {
-    "tas": Look("Near-surface air temperature", cmocean.cm.thermal, cmocean.cm.balance, (220, 310), 10, "both"),
-    "pr": Look("Precipitation", cmocean.cm.rain, mpl.colormaps["BrBG"], (0, 15), 10, "max"),
-}
+class _Looks(Mapping[str, Look]):
+    """The looks of the variables of the contract, made of their entries when they are asked for."""
+
+    def __getitem__(self, name: str) -> Look:
+        known = contract.VARIABLES[name]
+        colours = (mpl.colormaps[cmap] for cmap in (known.cmap, known.difference_cmap))
+        return Look(known.long_name.capitalize() or name, *colours, known.limits, known.span, known.extend)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(contract.VARIABLES)
+
+    def __len__(self) -> int:
+        return len(contract.VARIABLES)
+
+
+LOOKS = _Looks()
 
 
 def units_of(field: xr.DataArray) -> str:

@@ -55,7 +55,7 @@ class Viewer:
     Raises
     ------
     InputError
-        If the prediction cannot be opened, names no scenario, holds no tas or pr, or the truth lies on
+        If the prediction cannot be opened, names no scenario, holds no target of the contract, or the truth lies on
         another grid; if there is no such member.
     """
 
@@ -73,9 +73,9 @@ class Viewer:
         first = next(iter(self._prediction.values()))
         if truth is not None:
             same_grid(truth, first)
-        variables = [name for name in contract.TARGETS if name in first]
+        variables = contract.of_role("target", first)
         if not variables:
-            raise InputError(f"the prediction holds none of {', '.join(contract.TARGETS)}")
+            raise InputError(f"the prediction holds none of {', '.join(contract.of_role('target'))}")
         self._member, self._projection, self._rows = member, projection, {}
         self._base = lru_cache(maxsize=96)(self._base_map)
         self.scenario = widgets.Dropdown(options=list(self._prediction), description="scenario")

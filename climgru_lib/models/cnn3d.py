@@ -79,7 +79,7 @@ class Cnn3d(nn.Module):
         Let the last layer have weights and bias of its own in each cell. Published: one 1 x 1 x 1 convolution, which
         does not know where it is.
     n_targets : int
-        Output channels, in order tas, pr.
+        Output channels, in order tas, pr, further ones.
 
     Raises
     ------

@@ -56,7 +56,7 @@ class ConvGru(nn.Module):
     encoder_settings, core_settings, head_settings : dict, optional
         Further arguments of these parts.
     n_targets : int
-        Number of pathways; output channels in order tas, pr.
+        Number of pathways; output channels in order tas, pr, further ones.
 
     Raises
     ------

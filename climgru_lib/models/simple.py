@@ -13,12 +13,12 @@ import torch
 from scipy.signal import lfilter
 from torch import Tensor, nn
 
-from ..contract import FORCINGS, InputError
+from ..contract import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, InputError
 from ..data.normalizer import Normalizer
 from ..grid import area_mean
 
-CO2, SO2, CH4 = (FORCINGS.index(name) for name in ("CO2", "SO2", "CH4"))  # input channels
-TAS, PR = 0, 1  # target channels
+CO2, SO2, CH4 = (PUBLISHED_FORCINGS.index(name) for name in ("CO2", "SO2", "CH4"))  # input channels
+TAS, PR = (PUBLISHED_TARGETS.index(name) for name in ("tas", "pr"))  # target channels
 CH4_MEMORY_YEARS, SO2_MEMORY_YEARS = 10.0, 5.0  # e-folding times, fitted to CESM2's global mean temperature
 
 
@@ -26,7 +26,7 @@ CH4_MEMORY_YEARS, SO2_MEMORY_YEARS = 10.0, 5.0  # e-folding times, fitted to CES
 class FitSeries:
     """One scenario for a closed-form fit.
 
-    ``inputs`` (time, channel, lat, lon) and ``target`` (time, 2, lat, lon), the mean over the members
+    ``inputs`` (time, channel, lat, lon) and ``target`` (time, target, lat, lon), the mean over the members
     that keep a month, are z-scored with ``normalizer``; ``weight`` (time,) is the number of those members,
     0 if none; ``calendar_month`` (time,) is 1..12; ``lon`` (lon,) is in degrees east.
     """
@@ -46,11 +46,12 @@ class Climatology(nn.Module):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
+    n_targets : int
     """
 
-    def __init__(self, grid: tuple[int, int]):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(12, 2, *grid))
+        self.register_buffer("mean", torch.zeros(12, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Average the training months of each calendar month; ``lat`` is not needed here."""
@@ -59,7 +60,7 @@ class Climatology(nn.Module):
             self.mean[month] = torch.einsum("t,t...->...", weights / weights.sum(), maps)
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon)."""
+        """Return the z-scored maps of every month, (time, target, lat, lon)."""
         return self.mean[torch.as_tensor(calendar_month - 1)]
 
 
@@ -71,7 +72,8 @@ class Regression(nn.Module):
     grid : (int, int)
         Number of latitudes and longitudes.
     forcings : sequence of str
-        Of `contract.FORCINGS` without the sunlight, which is the same every year.
+        Of `contract.PUBLISHED_FORCINGS` without the sunlight, which is the same every year.
+    n_targets : int
 
     Raises
     ------
@@ -79,13 +81,13 @@ class Regression(nn.Module):
         If a forcing is unknown or named twice.
     """
 
-    def __init__(self, grid: tuple[int, int], forcings: tuple[str, ...] = ("CO2",)):
+    def __init__(self, grid: tuple[int, int], forcings: tuple[str, ...] = ("CO2",), n_targets: int = 2):
         super().__init__()
-        known = FORCINGS[:4]
+        known = PUBLISHED_FORCINGS[:4]
         if not forcings or len(set(forcings)) != len(forcings) or not set(forcings) <= set(known):
             raise InputError(f"regression wants different forcings out of {', '.join(known)}, got {list(forcings)}")
-        self.channels = [FORCINGS.index(name) for name in forcings]
-        self.register_buffer("coefficients", torch.zeros(12, 1 + len(forcings), 2, *grid))
+        self.channels = [PUBLISHED_FORCINGS.index(name) for name in forcings]
+        self.register_buffer("coefficients", torch.zeros(12, 1 + len(forcings), n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit intercept and slopes of every cell and calendar month by least squares, weighted by members."""
@@ -99,7 +101,7 @@ class Regression(nn.Module):
             self.coefficients[month] = solved.view(-1, *maps.shape[1:])
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon)."""
+        """Return the z-scored maps of every month, (time, target, lat, lon)."""
         month = torch.as_tensor(calendar_month - 1)
         return torch.einsum("tp,tpcyx->tcyx", self._predictors(inputs, lat).float(), self.coefficients[month])
 
@@ -119,13 +121,14 @@ class PatternScaling(nn.Module):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
+    n_targets : int
     """
 
-    def __init__(self, grid: tuple[int, int]):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
         super().__init__()
         self.register_buffer("global_slope", torch.zeros(3, dtype=torch.float64))
-        self.register_buffer("intercept", torch.zeros(12, 2, *grid))
-        self.register_buffer("slope", torch.zeros(12, 2, *grid))
+        self.register_buffer("intercept", torch.zeros(12, n_targets, *grid))
+        self.register_buffer("slope", torch.zeros(12, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit the global regression, then the pattern of each calendar month.
@@ -155,7 +158,7 @@ class PatternScaling(nn.Module):
             self.intercept[month] = mean - self.slope[month] * centre
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
+        """Return the z-scored maps of every month, (time, target, lat, lon); ``inputs`` is a whole scenario."""
         month = torch.as_tensor(calendar_month - 1)
         return self.intercept[month] + self.slope[month] * self.global_warming(inputs, lat)[:, None, None, None]
 

@@ -12,8 +12,9 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from ..contract import InputError
+from ..contract import PUBLISHED_TARGETS, InputError
 from ..data.normalizer import Normalizer, denormalise
+from ..data.season import channels
 from ..data.splits import first_target
 from ..data.tensors import EmulationData, Scenario, load
 from ..grid import matching
@@ -50,7 +51,7 @@ class Emulator:
         run = runs.require_finished(run_dir)
         recipe = Recipe.from_json(run["recipe"])
         with torch.device("meta"):
-            model = recipe.build(len(run["channels"]), tuple(run["grid"]))
+            model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
         model = weights.load_weights(Path(run_dir), model.to_empty(device="cpu"))
         if precision not in ("32", "bf16"):
             raise InputError(f"predictions are made in precision 32 or bf16, not '{precision}'")
@@ -58,14 +59,26 @@ class Emulator:
         return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
 
     def load(self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None) -> EmulationData:
-        """Read scenarios as this emulator wants them: its season, its normaliser.
+        """Read scenarios as this emulator wants them: its variables, its season, its normaliser.
 
         Raises
         ------
         InputError
-            If the cells are not those that it was trained on.
+            If a variable is lacking, or the cells are not those that it was trained on.
         """
-        return load(self._aligned(dataset), self.recipe.season, scenarios).normalise(self.normalizer)
+        dataset = self._aligned(self._own_variables(dataset))
+        return load(dataset, self.recipe.season, scenarios).normalise(self.normalizer)
+
+    def _own_variables(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Take the forcings and targets of the training out of a data set that may hold others."""
+        season = channels(self.recipe.season)
+        wanted = [*(name for name in self.run["channels"] if name not in season), *targets_of(self.run)]
+        missing = [name for name in wanted if name not in dataset]
+        if missing:
+            raise InputError(
+                f"the run needs {', '.join(missing)}, which the data lack or no entry of `contract.VARIABLES` describes"
+            )
+        return dataset[wanted]
 
     def _aligned(self, dataset: xr.Dataset) -> xr.Dataset:
         """Order the cells of a data set as those of the training: north up or down, any convention of longitude."""
@@ -100,7 +113,7 @@ class Emulator:
 
         Returns
         -------
-        array of float32, shape (month, 2, lat, lon), K and mm/day
+        array of float32, shape (month, target, lat, lon), in the units of the contract
 
         Raises
         ------
@@ -114,7 +127,7 @@ class Emulator:
         if self.recipe.is_fitted:
             maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
         else:
-            maps = self._network(self.recipe.visible(scenario.inputs), months)
+            maps = self._network(self.recipe.visible(scenario.inputs, data.channels), months)
         return denormalise(maps, self.normalizer)
 
     def _require_own(self, data: EmulationData) -> None:
@@ -126,7 +139,7 @@ class Emulator:
             raise InputError(f"the data have the season '{data.season}', the run '{self.recipe.season}'; {cure}")
         if not data.normalizer.same_as(self.normalizer):
             raise InputError(f"the data were normalised for another split or run; {cure}")
-        for name in ("lat", "lon"):
+        for name in ("lat", "lon", "channels", "targets"):
             if name in self.run and not np.array_equal(getattr(data, name), self.run[name]):
                 raise InputError(f"the data have other {name} than the run's training; {cure}")
 
@@ -145,11 +158,16 @@ class Emulator:
         return self.dress(self.fields(data.scenarios[ssp], data), data, ssp, self.first)
 
     def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
-        """Dress fields (time, 2, lat, lon) of the months from ``first`` on as a CF data set; see `cf.as_dataset`."""
+        """Dress fields (time, target, lat, lon) of the months from ``first`` on as CF; see `output.as_dataset`."""
         provenance = {key: self.run[key] for key in ("split", "seed", "data")}
         title = f"Climate emulation of {ssp} by {self.recipe.name}"
         attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
         return as_dataset(fields, data, first, attrs)
+
+
+def targets_of(run: dict[str, Any]) -> tuple[str, ...]:
+    """Return the targets of a run; an earlier version did not name them, as there were no others."""
+    return tuple(run.get("targets", PUBLISHED_TARGETS))
 
 
 def _place(model: nn.Module, recipe: Recipe, device: torch.device) -> None:

@@ -25,7 +25,8 @@ from .residual_weather import Series, Weather
 class StochasticEmulator:
     """A finished run with the weather about its prediction.
 
-    Fields have the shape (time, 2, lat, lon) in K and mm/day, for all months from ``emulator.first`` on.
+    Fields have the shape (time, target, lat, lon), in the units of the contract, for all months from
+    ``emulator.first`` on.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class StochasticEmulator:
 
         Returns
         -------
-        array of float32, shape (month, 2, lat, lon), K and mm/day
+        array of float32, shape (month, target, lat, lon), in the units of the contract
 
         Raises
         ------

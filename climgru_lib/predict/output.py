@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from .. import __version__
-from ..contract import TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, of_role
 from ..training import runs
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
 
     Parameters
     ----------
-    fields : array, shape (time, 2, lat, lon) or (member, time, 2, lat, lon), K and mm/day
+    fields : array, shape (time, target, lat, lon) or (member, time, target, lat, lon), in the units of the contract
         For the months of ``data`` from index ``first`` on; members are numbered from 0.
     data : EmulationData
-        For the coordinates.
+        For the names of the targets and the coordinates.
     first : int
     attrs : dict
         Global attributes.
@@ -34,29 +34,13 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     Returns
     -------
     Dataset
-        ``tas`` (K), ``pr`` (mm day-1), time bounds from the first of a month to the first of the next.
+        ``tas`` (K), ``pr`` (mm day-1), further targets, time bounds from the first of a month to that of the next.
     """
     time = data.time[first : first + fields.shape[-4]]
     starts = [t.replace(day=1) for t in time.values]
     ends = [t.replace(year=t.year + t.month // 12, month=t.month % 12 + 1) for t in starts]
     dims = ("member_id", "time", "lat", "lon")[-fields.ndim + 1 :]
-    names = {
-        "tas": ("air_temperature", "Near-Surface Air Temperature", "K"),
-        "pr": ("lwe_precipitation_rate", "Precipitation", "mm day-1"),
-    }
-    variables = {
-        name: (
-            dims,
-            fields[..., i, :, :],
-            {
-                "standard_name": names[name][0],
-                "long_name": names[name][1],
-                "units": names[name][2],
-                "cell_methods": "time: mean",
-            },
-        )
-        for i, name in enumerate(TARGETS)
-    }
+    variables = {name: (dims, fields[..., i, :, :], _attributes(name)) for i, name in enumerate(data.targets)}
     variables["time_bnds"] = (("time", "bnds"), np.array([starts, ends]).T)
     dataset = xr.Dataset(
         variables,
@@ -76,6 +60,14 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     return dataset
 
 
+def _attributes(name: str) -> dict[str, str]:
+    """Return the CF attributes of a target."""
+    variable = VARIABLES[name]
+    named = {"standard_name": variable.standard_name, "long_name": variable.long_name}
+    units = variable.file_units or variable.units[0]
+    return {key: text for key, text in named.items() if text} | {"units": units, "cell_methods": "time: mean"}
+
+
 def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     """Write a prediction as NetCDF (``.nc``) or Zarr (``.zarr``), or its last 360 months as CSV (``.csv``).
 
@@ -87,7 +79,7 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".nc":
-        encoding = {name: {"zlib": True, "complevel": 4, "_FillValue": None} for name in TARGETS}
+        encoding = {name: {"zlib": True, "complevel": 4, "_FillValue": None} for name in of_role("target", dataset)}
         runs.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":
         if out.exists():
@@ -115,8 +107,8 @@ def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:
         dataset = xr.open_dataset(path, engine="zarr" if path.is_dir() else None, chunks=None)
     except (ValueError, OSError, KeyError) as error:
         raise InputError(f"{path} is no prediction: neither NetCDF nor a Zarr store") from error
-    if not set(TARGETS) <= set(dataset):
-        raise InputError(f"{path} is no prediction: it lacks {' or '.join(set(TARGETS) - set(dataset))}")
+    if not set(PUBLISHED_TARGETS) <= set(dataset):
+        raise InputError(f"{path} is no prediction: it lacks {' or '.join(set(PUBLISHED_TARGETS) - set(dataset))}")
     return dataset
 
 
@@ -142,7 +134,7 @@ def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
     if dataset.sizes["time"] < SUBMISSION_MONTHS:
         raise InputError(f"a submission holds {SUBMISSION_MONTHS} months, the prediction has {dataset.sizes['time']}")
     dataset = dataset.sortby("lat").isel(time=slice(-SUBMISSION_MONTHS, None))
-    fields = np.stack([dataset[var].transpose("time", "lat", "lon").values for var in TARGETS], axis=1)
+    fields = np.stack([dataset[var].transpose("time", "lat", "lon").values for var in PUBLISHED_TARGETS], axis=1)
     rows = "".join(f"{cell},%.8g\n" for cell in submission_cells(dataset["lat"].values, dataset["lon"].values))
 
     def write(path: Path) -> None:
@@ -156,4 +148,4 @@ def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
 
 def submission_cells(lat: np.ndarray, lon: np.ndarray) -> list[str]:
     """Return the IDs of one month of a submission, with @ for its name: tas before pr, south to north."""
-    return [f"@_{var}_{y:.2f}_{x:.2f}" for var in TARGETS for y in lat for x in lon]
+    return [f"@_{var}_{y:.2f}_{x:.2f}" for var in PUBLISHED_TARGETS for y in lat for x in lon]

@@ -19,14 +19,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from ..contract import FORCINGS, TARGETS, InputError
+from ..contract import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, InputError
 from ..data import season, splits, tensors
 from ..data.splits import Split
 from ..models import ConvGru
 from ..models.encoders import STRIDES
 from ..training import fit, recipes, runs, weights
-from ..training.recipe import Recipe
-from .emulator import Emulator
+from .emulator import Emulator, targets_of
 
 PREFIX = "model."  # of the network's parameters among those of the published LightningModule
 #: What a run must share with the published code, which would misread its weights otherwise.
@@ -38,6 +37,7 @@ AS_PUBLISHED = {
     "padding": "zeros",
     "strides": list(STRIDES),
 }
+_SEASON = season.channels(AS_PUBLISHED["season"])
 _CONFIGURATION = re.compile(
     r"omegaconf(\.\w+)+|typing\.Any|collections\.defaultdict"
     r"|builtins\.(bool|bytes|dict|float|frozenset|int|list|object|range|slice|str|tuple)"
@@ -71,8 +71,8 @@ def import_checkpoint(
     run_dir : str or Path
         A new folder; a finished import of the same file, data and split is reused.
     dataset : Dataset
-        From `data.open_dataset`: what the checkpoint was trained on. The file holds no normalisation; the
-        published code fits it on these data, and so does this function.
+        From `data.open_dataset`: what the checkpoint was trained on; variables beyond the published ones are left out.
+        The file holds no normalisation; the published code fits it on these data, and so does this function.
     split : Split
         What was withheld from that training. The file does not tell; the published code has `splits.PUBLISHED_SPLIT`.
 
@@ -91,7 +91,7 @@ def import_checkpoint(
     checkpoint, run_dir = Path(checkpoint), Path(run_dir)
     network = _network(checkpoint, (dataset.sizes["lat"], dataset.sizes["lon"]))
     recipe = replace(recipes.named("published-final"), architecture=_architecture(network))
-    data = tensors.prepare(dataset, recipe.season, split)
+    data = tensors.prepare(dataset[[*PUBLISHED_FORCINGS, *PUBLISHED_TARGETS]], recipe.season, split)
     with checkpoint.open("rb") as file:
         source = {"file": checkpoint.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     identity = fit.identity(recipe, data, seed="unknown") | {"imported": source}
@@ -131,7 +131,7 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
     if checkpoint.exists():
         raise InputError(f"{checkpoint} exists already; remove it or name another place")
     emulator = Emulator.open(run_dir)
-    _require_published(emulator.recipe)
+    _require_published(emulator)
     content = {
         "epoch": 0,
         "global_step": 0,
@@ -143,10 +143,14 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
     return checkpoint
 
 
-def _require_published(recipe: Recipe) -> None:
+def _require_published(emulator: Emulator) -> None:
+    recipe = emulator.recipe
     found = recipe.to_json()
     for key, value in AS_PUBLISHED.items():
         found[key] = found.get(key, recipe.architecture.get(key, value))
+    wanted = AS_PUBLISHED | {"list of targets": [*PUBLISHED_TARGETS], "list of inputs": [*PUBLISHED_FORCINGS, *_SEASON]}
+    found |= {"list of targets": [*targets_of(emulator.run)], "list of inputs": emulator.run["channels"]}
+    for key, value in wanted.items():
         if found[key] != value:
             raise InputError(f"the published code has no place for this run: its {key} is {found[key]}, not {value}")
 
@@ -154,8 +158,8 @@ def _require_published(recipe: Recipe) -> None:
 def _network(path: Path, grid: tuple[int, int]) -> ConvGru:
     """Build the network of a checkpoint; its parameters stay in the file until they are read."""
     network = ConvGru.from_published(_parameters(path), grid=grid)
-    inputs = len(FORCINGS + season.channels(AS_PUBLISHED["season"]))
-    sizes = {"input channels": (network.in_channels, inputs), "pathways": (network.n_targets, len(TARGETS))}
+    inputs = len(PUBLISHED_FORCINGS + _SEASON)
+    sizes = {"input channels": (network.in_channels, inputs), "pathways": (network.n_targets, len(PUBLISHED_TARGETS))}
     for what, (count, wanted) in sizes.items():
         if count != wanted:
             raise InputError(f"{path} cannot be used: it has {count} {what}, the published network {wanted}")

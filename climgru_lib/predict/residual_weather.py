@@ -2,7 +2,7 @@
 
 A member is the prediction plus a residual: ``x = P + sigma z``. ``sigma`` depends on variable, cell, calendar month and
 global warming; ``z`` is drawn in blocks of `BLOCK_MONTHS` from the standardised residuals of single training members,
-all cells and both variables together. Within a block space, time and the two variables are related as in the training
+all cells and variables together. Within a block space, time and the variables are related as in the training
 data, whatever that relation is.
 
 At the seam of two blocks the weather starts anew. A pair of months k apart lies within one block with probability
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..contract import TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, InputError
 from ..grid import area_mean
 
 BLOCK_MONTHS = 60  # of one training member in a draw: whole years
@@ -27,15 +27,15 @@ SMOOTHING = 1.5  # cells; standard deviation of the filter on the maps of `Weath
 FACTOR = (0.4, 2.5)  # bounds of a variance over that at the mean of training
 WINDOWS = 4  # windows that overlap in any month, of those that estimate `Weather.share_of_means`
 HALVINGS = 40  # of the interval in which `stretched` looks for the cut
-TAS, PR = TARGETS.index("tas"), TARGETS.index("pr")
+TAS, PR = PUBLISHED_TARGETS.index("tas"), PUBLISHED_TARGETS.index("pr")
 
 
 @dataclass(frozen=True)
 class Series:
     """One scenario to learn from.
 
-    ``prediction`` (time, 2, lat, lon) and ``members`` (member, time, 2, lat, lon) are in K and mm/day; ``trained``
-    (member, time) marks the months that may be used; ``calendar_month`` (time,) holds 1..12.
+    ``prediction`` (time, target, lat, lon) and ``members`` (member, time, target, lat, lon) are in the units of the
+    contract; ``trained`` (member, time) marks the months that may be used; ``calendar_month`` (time,) holds 1..12.
     """
 
     prediction: np.ndarray
@@ -46,7 +46,7 @@ class Series:
 
 @dataclass
 class _Record:
-    """Unbroken training months of one member: its residuals (time, 2, lat, lon) about the prediction."""
+    """Unbroken training months of one member: its residuals (time, target, lat, lon) about the prediction."""
 
     residual: np.ndarray
     tas: np.ndarray  # K; area mean of the prediction
@@ -57,8 +57,8 @@ class _Record:
 class Weather:
     """The variance of weather, and residuals to draw it from; made by `fit`.
 
-    ``variance`` (12, 2, lat, lon), K^2 and (mm/day)^2, belongs to the mean of the training months; it grows by the
-    share ``slope`` (2, lat, lon) per K of global warming, which is counted from ``season`` (12,), the area mean of
+    ``variance`` (12, target, lat, lon), K^2 and (mm/day)^2, belongs to the mean of the training months; it grows by the
+    share ``slope`` (target, lat, lon) per K of global warming, which is counted from ``season`` (12,), the area mean of
     the predicted tas of each calendar month of training. ``records`` hold the standardised residuals.
 
     Notes
@@ -132,12 +132,12 @@ class Weather:
 
         Parameters
         ----------
-        prediction : array, shape (time, 2, lat, lon), K and mm/day
+        prediction : array, shape (time, target, lat, lon), in the units of the contract
         calendar_month : array of int, shape (time,)
 
         Returns
         -------
-        array of float32, shape (time, 2, lat, lon), K and mm/day
+        array of float32, shape (time, target, lat, lon), in the units of the contract
         """
         return self._std(area_mean(prediction[:, TAS], self.lat), calendar_month)
 
@@ -153,14 +153,14 @@ class Weather:
 
         Parameters
         ----------
-        prediction, std : array, shape (time, 2, lat, lon), K and mm/day
+        prediction, std : array, shape (time, target, lat, lon), in the units of the contract
             Contiguous months; ``std`` from `std`.
         calendar_month : array of int, shape (time,)
         rng : Generator
 
         Returns
         -------
-        array of float32, shape (time, 2, lat, lon), K and mm/day
+        array of float32, shape (time, target, lat, lon), in the units of the contract
             Precipitation is cut off at 0.
         """
         out = np.empty(prediction.shape, dtype=np.float32)
@@ -175,13 +175,13 @@ class Weather:
         return out
 
     def share_of_means(self, months: int) -> np.ndarray:
-        """Return the share of the variance of weather that is left in means over a number of months, shape (2,).
+        """Return the share of the variance of weather that is left in means over a number of months, shape (target,).
 
         Estimated on training months; where none of the stretches is so long, the mean over the longest is taken to
         go on shrinking as one over its length.
         """
         length = min(months, max(len(record.tas) for record in self.records))
-        of_means, of_months = np.zeros(2), np.zeros(2)
+        of_means, of_months = np.zeros((2, self.variance.shape[1]))
         for record in (record for record in self.records if len(record.tas) >= length):
             residual = record.residual * self._std(record.tas, record.calendar_month)
             starts = range(0, len(residual) - length + 1, max(length // WINDOWS, 1))
@@ -195,13 +195,13 @@ class Weather:
 
         Parameters
         ----------
-        prediction : array, shape (time, 2, lat, lon), K and mm/day
+        prediction : array, shape (time, target, lat, lon), in the units of the contract
             The slice that is to be scored: standard deviation and mean are taken over it.
         calendar_month : array of int, shape (time,)
 
         Returns
         -------
-        array of float32, shape (time, 2, lat, lon), K and mm/day
+        array of float32, shape (time, target, lat, lon), in the units of the contract
 
         Notes
         -----
@@ -221,14 +221,14 @@ def stretched(fields: np.ndarray, std: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    fields : array, shape (time, 2, lat, lon), K and mm/day
+    fields : array, shape (time, target, lat, lon), in the units of the contract
         Precipitation at least 0.
-    std : array, shape (2, lat, lon)
+    std : array, shape (target, lat, lon)
         Wanted. A cell that is constant in time stays so.
 
     Returns
     -------
-    array of float32, shape (time, 2, lat, lon)
+    array of float32, shape (time, target, lat, lon)
         Precipitation is at least 0. Where that cuts something off, the rest is shifted and stretched further, so that
         mean and standard deviation hold all the same.
     """

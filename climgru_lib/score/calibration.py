@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..contract import TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, InputError
 from ..data.normalizer import denormalise
+from ..data.tensors import EmulationData
 from ..grid import area_mean
 from ..predict.ensemble import StochasticEmulator
 from . import distributions
@@ -98,19 +99,19 @@ def _rows(
     drawn = [_score(draw, members, data.lat) for draw in draws]
     rows["score: one draw"] = (float(np.mean(drawn)), *limit("member", "score"))
     rows["score: one draw, sd over draws"] = (float(np.std(drawn, ddof=1)), None, None)
-    for i, var in enumerate(TARGETS):
+    for i, var in enumerate(data.targets):
         crps = np.mean([_crps(draws[:, :, i], member[:, i], data.lat) for member in members])
         best, error = limit("member", f"{var}_crps")
         rows[f"{var} CRPS"] = (float(crps), best, error)
         if best:
             rows[f"{var} CRPS over limit"] = (float(crps) / best, 1.0, error / best if error else None)
         rows |= {f"{var} {name}": row for name, row in _reliability(draws[:, :, i], members[:, :, i], data.lat).items()}
-    return rows | _likeness(draws, members, calendar_month, data.lat)
+    return rows | _likeness(draws, members, calendar_month, data)
 
 
 def _score(field: np.ndarray, members: np.ndarray, lat: np.ndarray) -> float:
     """Return the Kaggle score, mean over the members as truth."""
-    by_var = [{var: one[:, i] for i, var in enumerate(TARGETS)} for one in (field, *members)]
+    by_var = [{var: one[:, i] for i, var in enumerate(PUBLISHED_TARGETS)} for one in (field, *members)]
     return float(np.mean([score_fields(by_var[0], truth, lat)["score"] for truth in by_var[1:]]))
 
 
@@ -132,39 +133,41 @@ def _ranked(draws: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> dict[str, 
     return {"spread-skill": spread, "fullest rank": over_flat.max(), "emptiest rank": over_flat.min()} | ends
 
 
-def _likeness(draws: np.ndarray, members: np.ndarray, calendar_month: np.ndarray, lat: np.ndarray) -> dict[str, Row]:
+def _likeness(
+    draws: np.ndarray, members: np.ndarray, calendar_month: np.ndarray, data: EmulationData
+) -> dict[str, Row]:
     """Compare every draw with every member, and the members with one another."""
-    drawn, true = ([_described(field, calendar_month, lat) for field in fields] for fields in (draws, members))
-    found = [_compared(*pair, lat) for pair in product(drawn, true)]
-    limit = [_compared(*pair, lat) for pair in permutations(true, 2)]
+    drawn, true = ([_described(field, calendar_month, data) for field in fields] for fields in (draws, members))
+    found = [_compared(*pair, data) for pair in product(drawn, true)]
+    limit = [_compared(*pair, data) for pair in permutations(true, 2)]
     rows = {name: _row([one[name] for one in found], [one[name] for one in limit]) for name in found[0]}
     if len(true) < 3:  # one pair tells no error
         rows = {name: (value, bound, None) for name, (value, bound, _) in rows.items()}
     return rows
 
 
-def _described(field: np.ndarray, calendar_month: np.ndarray, lat: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what of a field (time, 2, lat, lon) is compared: quantiles of rain, the rest of its anomalies."""
-    weather = {var: distributions.anomalies(field[:, i], calendar_month) for i, var in enumerate(TARGETS)}
-    out = {"rain": distributions.quantiles(field[:, TARGETS.index("pr")], RAIN_LEVELS, lat)}
+def _described(field: np.ndarray, calendar_month: np.ndarray, data: EmulationData) -> dict[str, np.ndarray]:
+    """Return what of a field (time, target, lat, lon) is compared: quantiles of rain, the rest of its anomalies."""
+    weather = {var: distributions.anomalies(field[:, i], calendar_month) for i, var in enumerate(data.targets)}
+    out = {"rain": distributions.quantiles(field[:, data.targets.index("pr")], RAIN_LEVELS, data.lat)}
     out["tas-pr correlation"] = np.nan_to_num(distributions.correlation(weather["tas"], weather["pr"]))
     for var, one in weather.items():
         out[f"{var} variance"] = one.var(axis=0)
-        out[f"{var} spectrum"] = distributions.zonal_spectrum(one, lat)[1:]
+        out[f"{var} spectrum"] = distributions.zonal_spectrum(one, data.lat)[1:]
         out[f"{var} lag-1 correlation"] = np.nan_to_num(distributions.correlation(one[:-1], one[1:]))
     return out
 
 
-def _compared(first: dict[str, np.ndarray], second: dict[str, np.ndarray], lat: np.ndarray) -> dict[str, float]:
+def _compared(first: dict[str, np.ndarray], second: dict[str, np.ndarray], data: EmulationData) -> dict[str, float]:
     """Compare the description of a draw or member with that of a member."""
-    out = {}
-    for var in TARGETS:
+    out, lat = {}, data.lat
+    for var in data.targets:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(first[f"{var} variance"] / second[f"{var} variance"], nan=1.0)
         out[f"{var} variance ratio, median"] = float(distributions.quantiles(ratio, [0.5], lat)[0])
         power = np.log(first[f"{var} spectrum"] / second[f"{var} spectrum"])
         out[f"{var} spectrum, rms log ratio"] = float(np.sqrt(np.mean(power**2)))
-    for name in ("tas lag-1 correlation", "pr lag-1 correlation", "tas-pr correlation"):
+    for name in (*(f"{var} lag-1 correlation" for var in data.targets), "tas-pr correlation"):
         difference = first[name] - second[name]
         out[f"{name}, mean difference"] = float(area_mean(difference, lat))
         out[f"{name}, rms difference"] = float(np.sqrt(area_mean(difference**2, lat)))

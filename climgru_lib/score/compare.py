@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import t as student
 
-from ..contract import TARGETS, InputError, month_labels
+from ..contract import InputError, month_labels
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
 from ..predict.output import open_prediction
@@ -109,7 +110,7 @@ def differences(
     DataFrame
         Indexed by slice and metric: the ``difference``, first less second, in K, mm/day or of the score, negative
         where the first run is better, with its standard error ``+-`` and the bounds of its 90 % interval, ``low``
-        and ``high``, see `paired_difference`.
+        and ``high``, see `paired_difference`. A target that one run does not predict is left out.
 
     Raises
     ------
@@ -120,11 +121,14 @@ def differences(
     for result in scores:
         members = denormalise(data.scenarios[result["ssp"]].targets, data.normalizer)
         start, stop = (data.months.tolist().index(month) for month in result["months"])
-        fields = [_fields(folder, result) for folder in (run_dir, other_dir)]
-        names = list(_scores(fields[0], fields[1], data.lat))
+        predictions = [_prediction(folder, result) for folder in (run_dir, other_dir)]
+        targets = [name for name in data.targets if all(name in prediction for prediction in predictions)]
+        fields = [np.stack([one[name].values for name in targets], axis=1) for one in predictions]
+        score = partial(_scores, targets=targets, data=data)
+        names = list(score(fields[0], members[0, start : stop + 1]))
         try:
             found = paired_difference(
-                lambda prediction, truth: np.array(list(_scores(prediction, truth, data.lat).values())),
+                lambda prediction, truth, score=score: np.array(list(score(prediction, truth).values())),
                 *fields,
                 members[:, start : stop + 1],
             )
@@ -136,19 +140,19 @@ def differences(
     return pd.DataFrame(rows.values(), index, ["difference", "+-", "low", "high"])
 
 
-def _fields(run_dir: str | Path, result: dict[str, Any]) -> np.ndarray:
-    """Return the prediction of a slice, (month, 2, lat, lon), K and mm/day."""
-    prediction: xr.Dataset = open_prediction(run_dir)
+def _prediction(run_dir: str | Path, result: dict[str, Any]) -> xr.Dataset:
+    """Return the prediction of a slice."""
+    prediction = open_prediction(run_dir)
     months = month_labels(prediction).tolist()
     if prediction.attrs["ssp"] != result["ssp"] or not set(result["months"]) <= set(months):
         raise InputError(
             f"{run_dir} holds predictions of {prediction.attrs['ssp']} {months[0]}..{months[-1]}, not of "
             f"{result['ssp']} {'..'.join(result['months'])}; evaluate both runs on the same split"
         )
-    at = slice(months.index(result["months"][0]), months.index(result["months"][1]) + 1)
-    return np.stack([prediction[name].values[at] for name in TARGETS], axis=1)
+    return prediction.isel(time=slice(months.index(result["months"][0]), months.index(result["months"][1]) + 1))
 
 
-def _scores(prediction: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> dict[str, float]:
-    by_var = [{name: fields[:, i] for i, name in enumerate(TARGETS)} for fields in (prediction, truth)]
-    return score_fields(*by_var, lat)
+def _scores(prediction: np.ndarray, truth: np.ndarray, targets: Sequence[str], data: EmulationData) -> dict[str, float]:
+    """Score the targets that a prediction holds against a truth of all targets of the data."""
+    ours = {name: prediction[:, i] for i, name in enumerate(targets)}
+    return score_fields(ours, {name: truth[:, data.targets.index(name)] for name in targets}, data.lat)

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..contract import TARGETS
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
@@ -57,9 +56,9 @@ class ScoreCurve:
         runs.append_row(self.run_dir / PROGRESS, row, "step")
 
     def _scores(self, fields: np.ndarray, ssp: str, months: range) -> dict[str, float]:
-        """Return the six metrics and the score, means over the members as truth."""
+        """Return the metrics of every target and the score, means over the members as truth."""
         members = denormalise(self.data.scenarios[ssp].targets[:, months], self.data.normalizer)
-        by_var = [{var: of[:, i] for i, var in enumerate(TARGETS)} for of in (fields, *members)]
+        by_var = [{var: of[:, i] for i, var in enumerate(self.data.targets)} for of in (fields, *members)]
         scores = [score_fields(by_var[0], truth, self.data.lat) for truth in by_var[1:]]
         return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
 

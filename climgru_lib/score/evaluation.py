@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import TARGETS, InputError
+from ..contract import InputError
 from ..data import splits
 from ..data.normalizer import denormalise
 from ..data.splits import Split
@@ -89,7 +89,7 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
 
     Parameters
     ----------
-    fields : array, shape (month, 2, lat, lon), K and mm/day
+    fields : array, shape (month, target, lat, lon), in the units of the contract
     data : EmulationData
         Normalised.
     ssp : str
@@ -111,7 +111,7 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
         with_score(
             {
                 var: all_metrics(fields[:, i], member[:, i], mean[:, i], change[i], data.lat)
-                for i, var in enumerate(TARGETS)
+                for i, var in enumerate(data.targets)
             }
         )
         for member in truth
@@ -135,6 +135,6 @@ def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -
         start = max(lost[lost < months.start] + 1, default=0)
         stop = min(lost[lost >= months.stop], default=len(data.months))
         moved = range(months.start - start, months.stop - start)
-        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat)
+        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat, data.targets)
         _KNOWN_LIMITS[key] = noise_limits.limits(*arguments), noise_limits.limit_errors(*arguments)
     return _KNOWN_LIMITS[key]

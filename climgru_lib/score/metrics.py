@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..contract import PUBLISHED_TARGETS, VARIABLES, of_role
 from ..grid import area_mean
 
 METRICS = ("monthly_rmse", "time_mean_rmse", "time_std_mae")
-UNITS = {"tas": "K", "pr": "mm/day"}
-#: Weight of each metric in the Kaggle score, by variable (competition rules, see `kaggle_score`).
-SCORE_WEIGHTS = {"tas": (0.1, 1.0, 1.0), "pr": (0.1, 1.0, 0.75)}
 
 
 def published_metrics(prediction: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> dict[str, float]:
@@ -62,7 +60,7 @@ def kaggle_score(metrics: dict[str, dict[str, float]]) -> float:
     Parameters
     ----------
     metrics : dict
-        For ``"tas"`` and ``"pr"`` the result of `published_metrics`, in K and mm/day.
+        For ``"tas"`` and ``"pr"`` the result of `published_metrics`, in K and mm/day; further variables do not count.
 
     Returns
     -------
@@ -70,34 +68,35 @@ def kaggle_score(metrics: dict[str, dict[str, float]]) -> float:
         Mean over the two variables of 0.1 monthly RMSE + time-mean RMSE + (1 for tas, 0.75 for pr) std MAE.
     """
     terms = [
-        sum(weight * metrics[var][name] for weight, name in zip(weights, METRICS))
-        for var, weights in SCORE_WEIGHTS.items()
+        sum(weight * metrics[var][name] for weight, name in zip(VARIABLES[var].score_weights, METRICS))
+        for var in PUBLISHED_TARGETS
     ]
     return sum(terms) / len(terms)
 
 
 def with_score(by_var: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Join the metrics of tas and pr under names like ``tas_crps``, and add ``score``, their `kaggle_score`."""
+    """Join the metrics of variables under names like ``tas_crps``, and add ``score``, the `kaggle_score`."""
     flat = {f"{var}_{name}": value for var, values in by_var.items() for name, value in values.items()}
     return {**flat, "score": kaggle_score(by_var)}
 
 
 def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, float]:
-    """Score tas and pr of one prediction against one truth.
+    """Score every target of one prediction against one truth.
 
     Parameters
     ----------
     prediction, truth : mapping of variable name to array, shape (time, lat, lon)
-        ``tas`` in K and ``pr`` in mm/day.
+        ``tas`` in K, ``pr`` in mm/day, and further targets.
     lat : array, shape (lat,), degrees north
         Latitudes of the cell centres.
 
     Returns
     -------
     dict
-        Keys ``tas_monthly_rmse`` .. ``pr_time_std_mae`` (K, mm/day) and ``score`` (the Kaggle score).
+        Keys ``tas_monthly_rmse`` .. ``pr_time_std_mae`` (K, mm/day) and on, and ``score`` (the Kaggle score).
     """
-    return with_score({var: published_metrics(prediction[var], truth[var], lat) for var in SCORE_WEIGHTS})
+    targets = of_role("target", prediction)
+    return with_score({var: published_metrics(prediction[var], truth[var], lat) for var in targets})
 
 
 def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:

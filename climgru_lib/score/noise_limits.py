@@ -36,11 +36,12 @@ to 6 %; pr_nrmse_global of ``variance`` is about 5 % low.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
 
-from ..contract import TARGETS
+from ..contract import PUBLISHED_TARGETS
 from ..grid import area_mean
 from .metrics import all_metrics, with_score
 
@@ -56,18 +57,24 @@ ByMetric = dict[str, dict[str, np.ndarray]]  # variable, metric -> values
 
 
 def limits(
-    members: np.ndarray, months: range, calendar_month: np.ndarray, lat: np.ndarray
+    members: np.ndarray,
+    months: range,
+    calendar_month: np.ndarray,
+    lat: np.ndarray,
+    targets: Sequence[str] = PUBLISHED_TARGETS,
 ) -> dict[str, dict[str, float]] | None:
     """Estimate the noise limits of a slice.
 
     Parameters
     ----------
-    members : array, shape (member, time, 2, lat, lon), K and mm/day
+    members : array, shape (member, time, target, lat, lon), in the units of the contract
         All months of a scenario.
     months : range
         The slice.
     calendar_month : array of int, shape (time,)
     lat : array, shape (lat,), degrees north
+    targets : sequence of str
+        Names of the variables of ``members``.
 
     Returns
     -------
@@ -83,7 +90,7 @@ def limits(
     """
     if len(members) < 2:
         return None
-    samples = _samples(members, months, calendar_month, lat, global_change(members, months, lat))
+    samples = _samples(members, months, calendar_month, lat, global_change(members, months, lat), targets)
     return {
         kind: with_score(
             {var: {name: float(v.mean()) for name, v in metrics.items()} for var, metrics in by_var.items()}
@@ -93,13 +100,17 @@ def limits(
 
 
 def limit_errors(
-    members: np.ndarray, months: range, calendar_month: np.ndarray, lat: np.ndarray
+    members: np.ndarray,
+    months: range,
+    calendar_month: np.ndarray,
+    lat: np.ndarray,
+    targets: Sequence[str] = PUBLISHED_TARGETS,
 ) -> dict[str, dict[str, float]] | None:
     """Estimate the standard errors of `limits`.
 
     Parameters
     ----------
-    members, months, calendar_month, lat
+    members, months, calendar_month, lat, targets
         As for `limits`.
 
     Returns
@@ -115,34 +126,34 @@ def limit_errors(
     `_share` of that is the estimate's distance from the score. The sign of the weather cancels in the estimate, but
     not in the score, where the standard deviation of a member depends on it; its part is added.
     """
-    found, windows = limits(members, months, calendar_month, lat), _windows(months, members.shape[1])
+    found, windows = limits(members, months, calendar_month, lat, targets), _windows(months, members.shape[1])
     if found is None or len(windows) < FEWEST_WINDOWS:
         return None
     thin = slice(None, None, max(1, len(lat) // ROWS_COMPARED))
     coarse, rows, change = members[..., thin, thin], lat[thin], global_change(members, months, lat)
-    sampled = [_samples(coarse, window, calendar_month, rows, change) for window in windows]
+    sampled = [_samples(coarse, window, calendar_month, rows, change, targets) for window in windows]
     longer = np.sqrt(len(windows[0]) / len(months))
     errors = {}
     for kind in KINDS:
-        even, odd = {var: {} for var in TARGETS}, {var: {} for var in TARGETS}
-        for var, name in product(TARGETS, sampled[0][kind][TARGETS[0]]):
+        even, odd = {var: {} for var in targets}, {var: {} for var in targets}
+        for var, name in product(targets, sampled[0][kind][targets[0]]):
             values = np.stack([samples[kind][var][name] for samples in sampled])  # (window, pair, sign)
             scale = found[kind][f"{var}_{name}"] / values.mean()
             scale *= longer if name in AVERAGED else 1
             even[var][name] = scale * _share(kind, name, len(members)) * _detrended(values.mean(axis=(1, 2)))
             odd[var][name] = scale / np.sqrt(len(members)) * (values[..., 0] - values[..., -1]) / 2
-        for part, var in product((even, odd), TARGETS):
+        for part, var in product((even, odd), targets):
             part[var]["nrmse_total"] = part[var]["nrmse_spatial"] + 5 * part[var]["nrmse_global"]
         errors[kind] = {key: float(np.hypot(value, _rms(odd)[key])) for key, value in _rms(even).items()}
     return errors
 
 
 def global_change(members: np.ndarray, months: range, lat: np.ndarray) -> np.ndarray:
-    """Return the global mean of a slice less that of the scenario's first years, shape (2,), K and mm/day.
+    """Return the global mean of a slice less that of the scenario's first years, shape (target,).
 
     Parameters
     ----------
-    members : array, shape (member, time, 2, lat, lon), K and mm/day
+    members : array, shape (member, time, target, lat, lon), in the units of the contract
         All months of a scenario.
     months : range
         The slice; the first years are `BASELINE_MONTHS` months, or those before the slice if they are fewer.
@@ -150,15 +161,15 @@ def global_change(members: np.ndarray, months: range, lat: np.ndarray) -> np.nda
     """
     before = min(BASELINE_MONTHS, months.start)
     if not before:
-        return np.full(2, np.nan)
+        return np.full(members.shape[2], np.nan)
     late, early = (members[:, part].mean(axis=(0, 1), dtype=float) for part in (months, slice(before)))
     return area_mean(late - early, lat)
 
 
-def _samples(members, months, calendar_month, lat, change) -> dict[str, ByMetric]:
+def _samples(members, months, calendar_month, lat, change, targets) -> dict[str, ByMetric]:
     """Score the ideal predictions of every kind; values have shape (pair of members, sign of the weather)."""
-    by_var = [_of_variable(members[:, :, i], months, calendar_month, lat, change[i]) for i in range(len(TARGETS))]
-    return {kind: {var: found[kind] for var, found in zip(TARGETS, by_var)} for kind in KINDS}
+    by_var = [_of_variable(members[:, :, i], months, calendar_month, lat, change[i]) for i in range(len(targets))]
+    return {kind: {var: found[kind] for var, found in zip(targets, by_var)} for kind in KINDS}
 
 
 def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[str, np.ndarray]]:

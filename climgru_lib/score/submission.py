@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..contract import TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, InputError
 from ..predict.output import submission_cells
-from .metrics import kaggle_score, published_metrics
+from .metrics import score_fields
 
 ID_BYTES = "S32"  # an ID has up to 22 characters; a longer text is cut and equals none
 
@@ -42,7 +42,8 @@ def score_files(submission: str | Path, solution: str | Path) -> float:
         raise InputError(f"{submission} holds {len(predicted)} months, {solution} {len(truth)}")
     if not (np.array_equal(lat, grid[0]) and np.array_equal(lon, grid[1])):
         raise InputError(f"{submission} is on another grid than {solution}; their IDs must be the same")
-    return kaggle_score({var: published_metrics(predicted[:, i], truth[:, i], lat) for i, var in enumerate(TARGETS)})
+    fields = [dict(zip(PUBLISHED_TARGETS, values.swapaxes(0, 1))) for values in (predicted, truth)]
+    return score_fields(*fields, lat)["score"]
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -54,7 +55,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cells = [name.decode().split("_") for name in ids[np.char.startswith(ids, month)]]
         lat = np.array(list(dict.fromkeys(float(cell[2]) for cell in cells)))
         lon = np.array(list(dict.fromkeys(float(cell[3]) for cell in cells)))
-        n_months, rest = divmod(len(ids), len(TARGETS) * len(lat) * len(lon))
+        n_months, rest = divmod(len(ids), len(PUBLISHED_TARGETS) * len(lat) * len(lon))
     except (OSError, ValueError, IndexError, ZeroDivisionError, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no submission: it needs the columns ID and Prediction ({error})") from error
     northward = bool((np.diff(lat) > 0).all())
@@ -62,7 +63,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise InputError(f"{path}: IDs are missing or out of order; months from 000, tas before pr, south to north")
     if not np.isfinite(values).all():
         raise InputError(f"{path}: {ids[~np.isfinite(values)][0].decode()} is not a finite number")
-    return values.reshape(n_months, len(TARGETS), len(lat), len(lon)), lat, lon
+    return values.reshape(n_months, len(PUBLISHED_TARGETS), len(lat), len(lon)), lat, lon
 
 
 def _in_order(ids: np.ndarray, cells: list[str]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pandas as pd
 
+from ..contract import PUBLISHED_TARGETS, VARIABLES, of_role
 from .metrics import METRICS
 
 #: Scores of the published entry on its (leaky) slice, 2091-02..2100-01 of ssp370, member 0.
@@ -13,12 +15,28 @@ PUBLISHED_SCORES = {
     "published first": (1.943311, 1.084593, 0.390760, 2.088961, 0.348973, 0.836387, 1.427),
     "published final": (1.141718, 0.248828, 0.196773, 1.997257, 0.256469, 0.662138, 0.756),
 }
-COLUMNS = [f"{var}_{name}" for var in ("tas", "pr") for name in METRICS] + ["score"]
-HEADINGS = {
-    f"{var}_{name}": f"{var} {text} [{unit}]"
-    for var, unit in (("tas", "K"), ("pr", "mm/day"))
-    for name, text in zip(METRICS, ("monthly RMSE", "time-mean RMSE", "time-std MAE"))
-}
+
+
+def columns(targets: Iterable[str]) -> list[str]:
+    """Return the names of the metrics of some variables, and of the score."""
+    return [f"{var}_{name}" for var in targets for name in METRICS] + ["score"]
+
+
+def headings(targets: Iterable[str]) -> dict[str, str]:
+    """Return the headings of the metrics of some variables, with their unit."""
+    return {
+        f"{var}_{name}": f"{var} {text} [{VARIABLES[var].units[0]}]"
+        for var in targets
+        for name, text in zip(METRICS, ("monthly RMSE", "time-mean RMSE", "time-std MAE"))
+    }
+
+
+def scored_targets(names: Container[str]) -> tuple[str, ...]:
+    """Return the variables whose metrics are among some names, such as the columns of a table."""
+    return tuple(var for var in of_role("target") if f"{var}_{METRICS[0]}" in names)
+
+
+COLUMNS, HEADINGS = columns(PUBLISHED_TARGETS), headings(PUBLISHED_TARGETS)
 
 
 def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", limits: bool = True) -> pd.DataFrame:
@@ -36,8 +54,9 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
     Returns
     -------
     DataFrame
-        Indexed by slice and name; the six metrics in K and mm/day, and the Kaggle score (lower is better).
+        Indexed by slice and name; the published metrics of every target, and the Kaggle score (lower is better).
     """
+    targets = scored_targets({key for slices in scores.values() for result in slices for key in result[against]})
     rows = {}
     for name, slices in scores.items():
         for result in slices:
@@ -45,10 +64,12 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
             rows[where, name + (" (leaky)" if result["leaky"] else "")] = result[against]
             if limits:
                 for kind, values in (result["limits"] or dict.fromkeys(("forced", "member", "variance"))).items():
-                    rows[where, f"limit: {kind}"] = values or dict.fromkeys(COLUMNS, "n/a")
+                    found = {f"limit: {kind}": values or dict.fromkeys(columns(targets), "n/a")}
                     if result["limit_errors"]:
-                        rows[where, f"limit: {kind}, +-"] = result["limit_errors"][kind]
-    table = pd.DataFrame.from_dict(rows, orient="index")[COLUMNS].rename(columns=HEADINGS)
+                        found[f"limit: {kind}, +-"] = result["limit_errors"][kind]
+                    for row, of_this in found.items():  # those of another emulator may hold another target
+                        rows[where, row] = rows.get((where, row), {}) | of_this
+    table = pd.DataFrame.from_dict(rows, orient="index")[columns(targets)].rename(columns=headings(targets))
     order = sorted(rows, key=lambda row: (row[0], row[1].startswith("limit")))
     table = table.reindex(pd.MultiIndex.from_tuples(order, names=["slice", "emulator"]))
     return table
@@ -60,10 +81,14 @@ def published_table() -> pd.DataFrame:
 
 
 def to_text(table: pd.DataFrame) -> str:
-    """Return a `score_table` as text of at most 100 columns, a block for each slice."""
-    short = dict(zip(HEADINGS.values(), ("tas month", "mean", "std", "pr month", "mean", "std", "score")))
-    lines = ["RMSE of months, RMSE of the time mean, MAE of the standard deviation over time; tas in K, pr in mm/day"]
+    """Return a `score_table` as text, a block for each slice; tas and pr make at most 100 columns."""
+    targets = [var for var in of_role("target") if set(headings([var]).values()) <= set(table.columns)]
+    shorter = [text for var in targets for text in (f"{var} month", "mean", "std")]
+    short = dict(zip(headings(targets).values(), shorter))
+    units = ", ".join(f"{var} in {VARIABLES[var].units[0]}" for var in targets)
+    lines = [f"RMSE of months, RMSE of the time mean, MAE of the standard deviation over time; {units}"]
     for where, rows in table.groupby(level=0, sort=False):
-        block = rows.droplevel(0).rename_axis(index=None).set_axis(list(map(short.get, rows.columns)), axis=1)
+        names = [short.get(name, name) for name in rows.columns]
+        block = rows.droplevel(0).rename_axis(index=None).set_axis(names, axis=1)
         lines += [where, block.to_string(float_format=lambda value: f"{value:.3f}")]
     return "\n".join(lines)

@@ -37,7 +37,7 @@ def verdicts(dataset: xr.Dataset) -> dict[str, float]:
     data, result = prepare(dataset, "none", splits.CLEAN), {}
     for name, label in PREDICTORS.items():
         recipe = replace(recipes.named(name), season="none")
-        model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+        model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
         model.fit(fit_series(data, recipe), data.lat)
         ssp, months = splits.CLEAN.scored_months(len(data.months), recipe.window, recipe.lead)[0]
         fields = Emulator(model, recipe, data.normalizer, {}).fields(data.scenarios[ssp], data, months)

@@ -46,8 +46,8 @@ class Run:
 class Batch:
     """Tensors of a batch.
 
-    ``inputs`` (run, time, channel, lat, lon) and ``targets`` (run, target, member, 2, lat, lon) are z-scored;
-    ``mask`` (run, target, member), kept on the CPU, marks the targets that count.
+    ``inputs`` (run, time, channel, lat, lon) and ``targets`` (run, month, member, target, lat, lon) are z-scored;
+    ``mask`` (run, month, member), kept on the CPU, marks the target months that count.
     """
 
     inputs: Tensor
@@ -59,11 +59,11 @@ class Batch:
 
         Parameters
         ----------
-        fields : Tensor, shape (run, target, 2, lat, lon)
+        fields : Tensor, shape (run, month, target, lat, lon)
 
         Returns
         -------
-        prediction, target : Tensor, shape (sample, 2, lat, lon)
+        prediction, target : Tensor, shape (sample, target, lat, lon)
         """
         both = fields[:, :, None].expand_as(self.targets).flatten(0, 2), self.targets.flatten(0, 2)
         if self.mask.all():
@@ -92,7 +92,7 @@ class RunSampler:
         self.keep = data.training_targets(recipe.window, recipe.lead)
         self.ranges = {ssp: _range(keep) for ssp, keep in self.keep.items()}
         self.length = min(recipe.run_length, *(stop - start for start, stop in self.ranges.values()))
-        self.inputs = {ssp: recipe.visible(data.scenarios[ssp].inputs).to(device) for ssp in self.keep}
+        self.inputs = {ssp: recipe.visible(data.scenarios[ssp].inputs, data.channels).to(device) for ssp in self.keep}
         self.targets = {ssp: data.scenarios[ssp].targets.to(device) for ssp in self.keep}
         self.mask = {ssp: torch.from_numpy(keep) for ssp, keep in self.keep.items()}
 

@@ -117,7 +117,7 @@ def train(
 def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> nn.Module:
     """Build the model, fitted in so far as it has a closed form, and otherwise as training starts."""
     torch.manual_seed(seed)
-    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
     if recipe.is_fitted and checkpoint.exists():
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
@@ -145,6 +145,7 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
     return {
         "normalizer": data.normalizer.to_json(),
         "channels": data.channels,
+        "targets": data.targets,
         "grid": [len(data.lat), len(data.lon)],
         "lat": data.lat.tolist(),
         "lon": data.lon.tolist(),
@@ -188,11 +189,14 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     loss = CompositeLoss(
         recipe.loss,
+        data.targets,
         dice_per_sample=recipe.dice_per_sample,
         area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
         settings=recipe.loss_settings,
         combination=recipe.combination,
     )
+    if recipe.is_fitted:
+        recipe.require_loss_of_coefficients(loss.names)
     sampler = RunSampler(data, recipe, seed, device)
     module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
     callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)

@@ -10,7 +10,7 @@ on its size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..contract import TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError
 from ..registry import Registry
 
 #: A loss takes ``pred`` and ``target``, fields of one variable (sample, lat, lon), what it names of ``weights``
@@ -198,14 +198,24 @@ class WeightedSum(nn.Module):
         return sum(weight * terms[name] for name, weight in self.weights.items())
 
 
+def with_defaults(weights: Mapping[str, float], targets: Sequence[str]) -> dict[str, float]:
+    """Add the loss of the table, at weight 1, for each target that no term names."""
+    named = {name.partition("_")[0] for name in weights}
+    added = {f"{name}_{VARIABLES[name].loss}": 1.0 for name in targets if name not in named and VARIABLES[name].loss}
+    return {**weights, **added}
+
+
 class CompositeLoss(nn.Module):
     """Losses of the variables, combined.
 
     Parameters
     ----------
     weights : mapping of str to float
-        Weight of each term ``<variable>_<loss>``: variable tas or pr, loss a name in `LOSSES`. Terms that are absent or
-        have weight 0 are not computed. See `recipe.PUBLISHED_LOSS`.
+        Weight of each term ``<variable>_<loss>``: variable one of the targets, loss a name in `LOSSES`. Terms that are
+        absent or have weight 0 are not computed. See `recipe.PUBLISHED_LOSS`.
+    targets : sequence of str
+        Variables of the fields, by channel. One that no term names gets the loss of its entry in
+        `contract.VARIABLES`, at weight 1; tas and pr have none there.
     dice_per_sample : bool
         Take Dice per map instead of over the whole batch.
     area_weights : Tensor, shape (lat,), optional
@@ -225,19 +235,21 @@ class CompositeLoss(nn.Module):
     def __init__(
         self,
         weights: Mapping[str, float],
+        targets: Sequence[str] = PUBLISHED_TARGETS,
         dice_per_sample: bool = False,
         area_weights: Tensor | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         combination: str = "sum",
     ):
         super().__init__()
+        self.targets, weights = tuple(targets), with_defaults(weights, targets)
         self.names = [name for name, weight in weights.items() if weight]
         self.given = {"per_sample": dice_per_sample}
         cells = None if area_weights is None else area_weights.view(-1, 1)
         self.register_buffer("cell_weights", cells, persistent=False)
         for name in weights:
-            if name.partition("_")[0] not in TARGETS:
-                raise InputError(f"loss term '{name}': the variables are {', '.join(TARGETS)}")
+            if name.partition("_")[0] not in targets:
+                raise InputError(f"loss term '{name}': the variables are {', '.join(targets)}")
             LOSSES.require(name.partition("_")[2])
         self.settings = {name: dict(values) for name, values in (settings or {}).items()}
         for name, values in self.settings.items():
@@ -249,17 +261,16 @@ class CompositeLoss(nn.Module):
 
         Parameters
         ----------
-        pred, target : Tensor, shape (sample, 2, lat, lon), z-scored
-            Channels tas, pr.
+        pred, target : Tensor, shape (sample, target, lat, lon), z-scored
         """
         return {name: self._term(name, pred, target) for name in self.names}
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Return the combined loss for z-scored fields of shape (sample, 2, lat, lon), channels tas, pr."""
+        """Return the combined loss for z-scored fields of shape (sample, target, lat, lon)."""
         return self.combination(self.terms(pred, target))
 
     def _term(self, name: str, pred: Tensor, target: Tensor) -> Tensor:
         variable, _, loss = name.partition("_")
-        channel = TARGETS.index(variable)
+        channel = self.targets.index(variable)
         fields = {"pred": pred[:, channel], "target": target[:, channel], "weights": self.cell_weights}
         return LOSSES.build(loss, fields | self.given, self.settings.get(loss))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ..contract import FORCINGS, InputError
+from ..contract import InputError, of_role
 from ..data import season
 from ..models import MODELS
 
@@ -56,13 +56,13 @@ class Recipe:
     model : str
         A key of `MODELS`.
     architecture : dict
-        Keyword arguments of the model but for input channels and grid, which come from the data, and window and lead.
+        Keyword arguments of the model but for channels, targets and grid, which the data tell, and window and lead.
     season : str
         Seasonal encoding, see `encoding`.
     window, lead : int, months
         Target t is predicted from the input months t - lead - window + 1 .. t - lead.
     loss : dict
-        Weight of each term, see `losses.CompositeLoss`.
+        Weight of each term; targets without one get that of their entry in the table, see `losses.CompositeLoss`.
     loss_settings : dict
         Further arguments of losses, by name.
     combination : str
@@ -124,8 +124,8 @@ class Recipe:
             if not 0 <= weight < math.inf:
                 raise InputError(f"the weight of the loss {name} must be a number from 0 on, got {weight}")
         for name in self.ignore:
-            if name not in FORCINGS:
-                raise InputError(f"ignore takes forcings ({', '.join(FORCINGS)}), got '{name}'")
+            if name not in of_role("forcing"):
+                raise InputError(f"ignore takes forcings ({', '.join(of_role('forcing'))}), got '{name}'")
 
     def check(self) -> None:
         """Check the settings against the model and the losses that they name.
@@ -137,7 +137,7 @@ class Recipe:
         """
         from .losses import CompositeLoss
 
-        CompositeLoss(self.loss, settings=self.loss_settings, combination=self.combination)
+        CompositeLoss(self.loss, of_role("target"), settings=self.loss_settings, combination=self.combination)
         model, known = MODELS[self.model], self.architecture_settings()
         for key in self.architecture:
             if key not in known:
@@ -147,11 +147,11 @@ class Recipe:
         if self.start_at_mean and not hasattr(model, "start_at"):
             raise InputError(f"{self.model} has no last layer of maps that could start_at_mean")
         if self.is_network and self.is_fitted:
-            self._require_loss_of_coefficients()
+            self.require_loss_of_coefficients(self.loss)
 
-    def _require_loss_of_coefficients(self) -> None:
-        """Refuse losses that look at maps."""
-        of_maps = [name for name in self.loss if name.partition("_")[2] not in ("l1", "mse")]
+    def require_loss_of_coefficients(self, terms: Iterable[str]) -> None:
+        """Raise `InputError` if terms of the loss look at maps."""
+        of_maps = [name for name in terms if name.partition("_")[2] not in ("l1", "mse")]
         if of_maps or self.area_weighted:
             raise InputError(
                 f"{self.model} learns coefficients of patterns, not maps: its loss is made of l1 and mse without "
@@ -161,13 +161,15 @@ class Recipe:
     def architecture_settings(self) -> list[str]:
         """Return the names of the settings that ``architecture`` may hold."""
         parameters = inspect.signature(MODELS[self.model]).parameters
-        return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead")]
+        return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead", "n_targets")]
 
-    def visible(self, inputs: Tensor) -> Tensor:
+    def visible(self, inputs: Tensor, channels: Sequence[str]) -> Tensor:
         """Return inputs (time, channel, lat, lon), z-scored, as the network gets them: without ignored forcings."""
         shown = inputs.clone() if self.ignore else inputs
         for name in self.ignore:
-            shown[:, FORCINGS.index(name)] = 0.0
+            if name not in channels:
+                raise InputError(f"the recipe ignores {name}, which the data lack; they have {', '.join(channels)}")
+            shown[:, channels.index(name)] = 0.0
         return shown
 
     @property
@@ -180,7 +182,7 @@ class Recipe:
         """Whether the model, or what its network builds on, is fitted in closed form; it predicts whole scenarios."""
         return hasattr(MODELS[self.model], "fit")
 
-    def build(self, n_channels: int, grid: tuple[int, int]) -> nn.Module:
+    def build(self, n_channels: int, grid: tuple[int, int], n_targets: int = 2) -> nn.Module:
         """Build the untrained model.
 
         Parameters
@@ -189,15 +191,20 @@ class Recipe:
             Input channels, seasonal encoding included.
         grid : (int, int)
             Number of latitudes and longitudes.
+        n_targets : int
+            Predicted variables.
 
         Raises
         ------
         InputError
-            If `check` does, or a size does not fit.
+            If `check` does, a size does not fit, or the model knows two targets alone.
         """
         self.check()
         given = {"in_channels": n_channels, "grid": grid, "window": self.window, "lead": self.lead}
+        given["n_targets"] = n_targets
         accepted = inspect.signature(MODELS[self.model]).parameters
+        if n_targets != 2 and "n_targets" not in accepted:
+            raise InputError(f"{self.model} predicts tas and pr alone, the data have {n_targets} targets")
         return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from climgru_lib.contract import FORCINGS, TARGETS, standardise
+from climgru_lib.contract import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, standardise
 from climgru_lib.course.study.measure import Row, seconds
 from climgru_lib.data import season as seasons
 from climgru_lib.data import splits, tensors
@@ -48,9 +48,10 @@ def plain_route(path: str | Path, split: Split) -> tuple[np.ndarray, np.ndarray]
         keep = split.training_months(ssp, store.sizes["time"], store.sizes["member_id"])
         for member in range(store.sizes["member_id"]):
             one = store.sel(ssp=ssp).isel(member_id=member)
-            maps = [one[name].broadcast_like(template).transpose("time", "lat", "lon").values for name in FORCINGS]
+            forcings = [one[name].broadcast_like(template) for name in PUBLISHED_FORCINGS]
+            maps = [forcing.transpose("time", "lat", "lon").values for forcing in forcings]
             inputs.append(np.stack([*maps, season], axis=1).astype(np.float32)[keep[member]])
-            targets.append(np.stack([one[name].values for name in TARGETS], axis=1)[keep[member]])
+            targets.append(np.stack([one[name].values for name in PUBLISHED_TARGETS], axis=1)[keep[member]])
     return _z_scores(inputs), _z_scores(targets)
 
 

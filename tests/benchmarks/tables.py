@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from climgru_lib.contract import TARGETS
+from climgru_lib.contract import PUBLISHED_TARGETS
 from climgru_lib.course.study.measure import Row, in_turn
 from climgru_lib.predict import output
 from climgru_lib.score import submission
@@ -22,7 +22,7 @@ def plain_csv(dataset: xr.Dataset, out: Path) -> None:
     """Write a submission as the starter code does: a list of rows, one dictionary per cell, then pandas."""
     rows = []
     lat, lon = dataset["lat"].values, dataset["lon"].values
-    fields = {name: dataset[name].values[-output.SUBMISSION_MONTHS :] for name in TARGETS}
+    fields = {name: dataset[name].values[-output.SUBMISSION_MONTHS :] for name in PUBLISHED_TARGETS}
     for month in range(output.SUBMISSION_MONTHS):
         for name, field in fields.items():
             for i, y in enumerate(lat):

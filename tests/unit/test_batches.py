@@ -38,7 +38,8 @@ def labelled(split) -> EmulationData:
     return EmulationData(
         scenarios,
         "none",
-        ("a", "b"),
+        ("CO2", "SO2"),
+        ("tas", "pr"),
         None,
         labels,
         np.arange(T) % 12 + 1,

@@ -75,6 +75,12 @@ def test_a_good_data_set_has_no_problem(raw):
     assert contract.check(raw.drop_attrs()) == []  # units may be missing: the range tells
 
 
+def test_models_know_the_published_variables_by_place():
+    assert contract.of_role("forcing")[:5] == ("CO2", "SO2", "CH4", "BC", "rsdt")
+    assert contract.of_role("target")[:2] == ("tas", "pr")
+    assert contract.of_role("target", {"pr", "rsdt"}) == ("pr",)
+
+
 def test_every_scenario_with_a_problem_has_its_line(raw):
     raw["tas"].values[[0, 2, 3]] -= 273.15
     assert [line.split(" in ")[1].split(",")[0] for line in contract.check(raw)] == ["ssp126", "ssp370", "ssp585"]

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import torch
 
-from climgru_lib.contract import InputError
+from climgru_lib.contract import PUBLISHED_FORCINGS, InputError
 from climgru_lib.course.study import calm_start
 from climgru_lib.data import splits
 from climgru_lib.models import MODELS
@@ -89,8 +89,9 @@ def test_the_published_start_undoes_every_part_of_the_calm_start():
 def test_ignored_forcings_are_zero_and_the_rest_is_left():
     inputs = torch.arange(2 * 6.0).view(2, 6, 1, 1)
     recipe = replace(named("compact-final"), ignore=["rsdt", "SO2"])
-    assert recipe.visible(inputs).flatten().tolist() == [0, 0, 2, 3, 0, 5, 6, 0, 8, 9, 0, 11]
-    assert named("compact-final").visible(inputs) is inputs
+    channels = (*PUBLISHED_FORCINGS, "season")
+    assert recipe.visible(inputs, channels).flatten().tolist() == [0, 0, 2, 3, 0, 5, 6, 0, 8, 9, 0, 11]
+    assert named("compact-final").visible(inputs, channels) is inputs
     with pytest.raises(InputError, match=r"only a plain network can ignore some"):
         replace(named("compact"), ignore=["rsdt"]).check()
 

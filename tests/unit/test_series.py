@@ -25,7 +25,7 @@ def by_hand(raw, keep):
         for member, months in enumerate(mask):
             for name in pools:
                 values = scenario[name].values.astype("f8")
-                values = values[:, member] if name in contract.TARGETS else values
+                values = values[:, member] if name in contract.PUBLISHED_TARGETS else values
                 pools[name].append(np.maximum(values[months], 0).ravel())
     pooled = {name: np.concatenate(parts) for name, parts in pools.items()}
     return {name: (values.mean(), values.std()) for name, values in pooled.items()}
@@ -38,10 +38,10 @@ def test_normaliser_is_mean_and_population_std_of_the_months_left(raw, dataset, 
     expected = by_hand(raw, keep)
     data = tensors.load(dataset)
     found = tensors.fit_normalizer(data, splits.named(name))
-    for i, variable in enumerate(contract.FORCINGS):
+    for i, variable in enumerate(contract.PUBLISHED_FORCINGS):
         assert found.input_mean[i] == pytest.approx(expected[variable][0], rel=1e-5), variable
         assert found.input_std[i] == pytest.approx(expected[variable][1], rel=1e-5), variable
-    for i, variable in enumerate(contract.TARGETS):
+    for i, variable in enumerate(contract.PUBLISHED_TARGETS):
         assert found.target_mean[i] == pytest.approx(expected[variable][0], rel=1e-6), variable
         assert found.target_std[i] == pytest.approx(expected[variable][1], rel=1e-6), variable
     weight = np.concatenate([mask.sum(axis=0) for mask in keep.values()])

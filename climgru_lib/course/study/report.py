@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from scipy.stats import t as student
 
-from ...score.tables import COLUMNS, HEADINGS
+from ...score.tables import COLUMNS, columns, headings, scored_targets
 from ...training import runs
 from .plan import Study
 
@@ -49,17 +49,17 @@ def summary(rows: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.
         over seeds, the published value where there is one (another slice and truth, leaky) and, last, the noise limit
         of the score for a perfect forced response.
     """
-    table = {}
+    table, metrics = {}, columns(scored_targets(rows))
     for (split, label), group in rows[rows["slice"] == 0].groupby(["split", "label"], sort=False):
-        table[split, label] = {"seeds": len(group), **group[COLUMNS].mean()}
+        table[split, label] = {"seeds": len(group), **group[metrics].mean()}
         if len(group) > 1:
-            table[split, f"{label}, sd"] = {"seeds": len(group), **group[COLUMNS].std()}
+            table[split, f"{label}, sd"] = {"seeds": len(group), **group[metrics].std()}
         if label in published:
             table[split, f"{label}, published"] = {"seeds": 1, **dict(zip(COLUMNS, published[label]))}
     if "limit: forced" in rows:
         for split, group in rows[rows["slice"] == 0].groupby("split", sort=False):
             table[split, "limit: forced"] = {"seeds": np.nan, "score": group["limit: forced"].iloc[0]}
-    frame = pd.DataFrame.from_dict(table, orient="index", columns=["seeds", *COLUMNS])
+    frame = pd.DataFrame.from_dict(table, orient="index", columns=["seeds", *metrics])
     frame.index.names = ["split", "label"]
     return frame.sort_index(level="split", sort_remaining=False, kind="stable")
 
@@ -81,10 +81,10 @@ def differences(rows: pd.DataFrame, against: Mapping[str, str]) -> pd.DataFrame:
         the label is better), its standard error ``+-``, and the bounds ``low`` and ``high`` of the 90 % interval of
         Student's t over the seeds. It tells the chance of seeds alone, not of the weather in the slice.
     """
-    found = []
+    found, metrics = [], columns(scored_targets(rows))
     for label, reference in against.items():
         keys = ["split", "ssp", "months", "seed"]
-        pairs = [rows[rows["label"] == name].set_index(keys)[COLUMNS] for name in (label, reference)]
+        pairs = [rows[rows["label"] == name].set_index(keys)[metrics] for name in (label, reference)]
         paired = (pairs[0] - pairs[1]).dropna()
         for (split, ssp, months), group in paired.groupby(["split", "ssp", "months"], sort=False):
             for metric, values in group.items():
@@ -105,7 +105,7 @@ def _interval(values: np.ndarray) -> dict[str, float]:
 def plot_curves(
     curves: pd.DataFrame, published: Mapping[str, Sequence[float]], rows: pd.DataFrame | None = None
 ) -> Figure:
-    """Draw the six metrics against steps: a line for each label, the range of its seeds, published values dashed.
+    """Draw the metrics against steps: a line for each label, the range of its seeds, published values as marks.
 
     Parameters
     ----------
@@ -116,15 +116,17 @@ def plot_curves(
     rows : DataFrame, optional
         From `runner.collect`; what has no curve (a closed-form fit) becomes a thin line.
     """
-    figure, axes = plt.subplots(2, 3, figsize=(11, 5.6), sharex=True, layout="constrained")
+    targets = scored_targets(curves)
+    size = (11, 2.8 * len(targets))
+    figure, axes = plt.subplots(len(targets), 3, figsize=size, sharex=True, squeeze=False, layout="constrained")
     styles = ["-", "--", "-.", ":"]
     labels = list(dict.fromkeys(curves["label"]))
-    for axis, column in zip(axes.flat, COLUMNS):
+    for axis, (column, heading) in zip(axes.flat, headings(targets).items()):
         for number, label in enumerate(labels):
             by_step = curves[curves["label"] == label].groupby("step")[column]
             (line,) = axis.plot(by_step.mean(), styles[number % 4], label=label)
             axis.fill_between(by_step.min().index, by_step.min(), by_step.max(), color=line.get_color(), alpha=0.15)
-            if label in published:
+            if label in published and column in COLUMNS:
                 mark = published[label][COLUMNS.index(column)]
                 axis.plot(1.0, mark, ">", color=line.get_color(), transform=axis.get_yaxis_transform(), clip_on=False)
         if rows is not None:
@@ -132,7 +134,7 @@ def plot_curves(
                 axis.axhline(group[column].mean(), color="0.4", linewidth=0.8)
                 at = (0.01, group[column].mean())
                 axis.annotate(label, at, (0, 2), ("axes fraction", "data"), "offset points", fontsize=7)
-        axis.set_title(HEADINGS[column], fontsize=9)
+        axis.set_title(heading, fontsize=9)
         axis.set_yscale("log")
         for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
             ticks(StrMethodFormatter("{x:.3g}"))

@@ -12,7 +12,7 @@ import pandas as pd
 from ...predict.emulator import Emulator
 from ...score.curve import read_curve
 from ...score.evaluation import score_slice
-from ...score.tables import COLUMNS
+from ...score.tables import columns, scored_targets
 from ...training import runs
 from ..workbook import Workbook
 from . import report
@@ -117,7 +117,8 @@ def row_of(number: int, scored: dict[str, Any]) -> dict[str, Any]:
     """Return slice, metrics and limits of an entry of `emulate.evaluate`, the ``number``-th of its split."""
     limits = {f"limit: {kind}": scored["limits"][kind]["score"] for kind in LIMITS} if scored["limits"] else {}
     where = {"slice": number, "ssp": scored["ssp"], "months": "..".join(scored["months"])}
-    return where | {column: scored["avg"][column] for column in COLUMNS} | limits
+    metrics = columns(scored_targets(scored["avg"]))
+    return where | {column: scored["avg"][column] for column in metrics} | limits
 
 
 def curve_of(trial: Trial, run_dir: Path, scored: dict[str, Any]) -> list[dict[str, Any]]:

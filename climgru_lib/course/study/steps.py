@@ -48,10 +48,10 @@ class Trainee:
         steps: int = 0,
     ):
         torch.manual_seed(seed)
-        model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+        model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
         if recipe.start_at_mean:
             model.start_at(data.mean_target(recipe.window, recipe.lead))
-        self.module = Emulation(model, CompositeLoss(recipe.loss), recipe, steps).to(device).train()
+        self.module = Emulation(model, CompositeLoss(recipe.loss, data.targets), recipe, steps).to(device).train()
         (self.optimizer,), schedules = self.module.configure_optimizers()
         self.schedules = [schedule["scheduler"] for schedule in schedules if schedule["interval"] == "step"]
         self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

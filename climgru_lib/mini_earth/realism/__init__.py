@@ -6,7 +6,7 @@ side by side; `compare` holds them against reference values with tolerances (``t
 
 import xarray as xr
 
-from ...contract import TARGETS
+from ...contract import PUBLISHED_TARGETS
 from .archive import UNITS, Archive
 from .forced import global_means, rain, seasons, warming
 from .table import compare, deviation
@@ -36,7 +36,7 @@ def measure(dataset: xr.Dataset) -> dict[str, float | list[float]]:
     """
     archive = Archive.of(dataset)
     result = global_means(archive) | seasons(archive) | warming(archive) | rain(archive)
-    weather = {name: archive.weather(name) for name in TARGETS}
-    for name, unit in zip(TARGETS, UNITS):
+    weather = {name: archive.weather(name) for name in PUBLISHED_TARGETS}
+    for name, unit in zip(PUBLISHED_TARGETS, UNITS):
         result |= variability(archive, weather[name], name, unit) | correlations(archive, weather[name], name)
     return result | el_nino(archive, weather["tas"]) | coupling(archive, **weather)

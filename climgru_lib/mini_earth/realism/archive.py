@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ...contract import TARGETS, InputError, withheld_maps
+from ...contract import PUBLISHED_TARGETS, InputError, withheld_maps
 from ...grid import area_weights, land_fraction
 
 UNITS = ("K", "mm/day")  # of the targets
@@ -45,7 +45,7 @@ class Archive:
         if missing := {"ssp370", "ssp585"} - set(ssps):
             raise InputError(f"the statistics need the targets of {' and '.join(sorted(missing))}")
         fields = {}
-        for name in TARGETS:
+        for name in PUBLISHED_TARGETS:
             values = whole[name].sel(ssp=ssps).values
             fields[name] = values.reshape(len(ssps), n_years, 12, *values.shape[2:])
         rsdt = whole.rsdt.sel(ssp=ssps[0]).values.mean(axis=-1).reshape(n_years, 12, -1).mean(axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...contract import TARGETS
+from ...contract import PUBLISHED_TARGETS
 from ...grid import area_mean, area_weights
 from .archive import SEASONS, UNITS, Archive
 
@@ -15,7 +15,7 @@ RAIN_QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 def global_means(archive: Archive) -> dict:
     """Compute the global means of the first decade and of the tenth before the end, and their difference."""
     result = {}
-    for name, unit in zip(TARGETS, UNITS):
+    for name, unit in zip(PUBLISHED_TARGETS, UNITS):
         for ssp, field in zip(archive.ssps, archive.fields[name]):
             early, late = (archive.mean(field[years].mean(axis=(0, 1, 2))) for years in (slice(10), slice(-10, None)))
             result[f"{name} {ssp} first decade, {unit}"] = float(early)
@@ -28,7 +28,7 @@ def seasons(archive: Archive) -> dict:
     """Compute zonal means, the annual cycle by band and surface (mean over cells), and the zonal insolation."""
     result, land = {}, archive.land
     rows = [int(np.abs(archive.lat - lat).argmin()) for lat in ZONAL_LATITUDES]
-    for name, unit in zip(TARGETS, UNITS):
+    for name, unit in zip(PUBLISHED_TARGETS, UNITS):
         months = archive.fields[name][archive.ssps.index("ssp370"), :20].mean(axis=(0, 2))
         for season, of in SEASONS.items():
             result[f"{name} zonal {season}, {unit}"] = months[of].mean(axis=(0, 2))[rows].tolist()
@@ -51,7 +51,7 @@ def warming(archive: Archive) -> dict:
     }
     globe = archive.mean(decades["tas"].mean(axis=1))
     anomaly = globe - globe.mean()
-    tas, pr = (np.tensordot(anomaly, decades[name], 1) / (anomaly**2).sum() for name in TARGETS)
+    tas, pr = (np.tensordot(anomaly, decades[name], 1) / (anomaly**2).sum() for name in PUBLISHED_TARGETS)
     annual, land, arctic = tas.mean(axis=0), archive.land, archive.between(66, 90)
     winter, summer = (archive.mean(tas[months].mean(axis=0), arctic) for months in SEASONS.values())
     wetter, first = pr.mean(axis=0), decades["pr"][::n].mean(axis=(0, 1))

@@ -26,7 +26,7 @@ GLOBAL_WEATHER = 0.113  # K; standard deviation of one member's annual mean abou
 GLOBAL_NOISE, ZONAL_NOISE, CELL_NOISE = (0.3, 10.0), (0.41, 8.0), (0.23, 8.0)
 
 TRANSPORT_SPREAD = 2.0  # K; a priori none is lost. For data that do not tell: CESM2 tells to about 0.1 K
-PRECISION = (0.2, 0.6)  # of the third coefficient of tas and of pr, over that of one member's monthly weather
+PRECISION = (0.2, 0.6)  # of the third coefficient, of pr the second; over that of one member's monthly weather
 
 
 class EnergyBalance(nn.Module):
@@ -43,6 +43,8 @@ class EnergyBalance(nn.Module):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
+    n_targets : int
+        Those beyond tas and pr are regressed as tas is.
 
     Notes
     -----
@@ -60,14 +62,14 @@ class EnergyBalance(nn.Module):
     lies within, flatter the method.
     """
 
-    def __init__(self, grid: tuple[int, int]):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
         super().__init__()
         self.register_buffer("units", torch.zeros(2, 3, dtype=torch.float64))  # mean and std of the drivers' channels
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("sensitivity", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("transport", torch.zeros((), dtype=torch.float64))  # K at full loss, middle latitudes
         self.register_buffer("contrast", torch.zeros(2, dtype=torch.float64))  # its line against global warming
-        self.register_buffer("coefficients", torch.zeros(12, 3, 2, *grid))
+        self.register_buffer("coefficients", torch.zeros(12, 3, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit global sensitivities, the loss of heat transport, then each cell and calendar month.
@@ -95,7 +97,7 @@ class EnergyBalance(nn.Module):
         self._fit_patterns(series, lat)
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
+        """Return the z-scored maps of every month, (time, target, lat, lon); ``inputs`` is a whole scenario."""
         predictors = torch.from_numpy(self._predictors(inputs, lat)).float()
         maps = torch.empty(len(inputs), *self.coefficients.shape[2:])
         for month in range(12):
@@ -162,10 +164,12 @@ class EnergyBalance(nn.Module):
     def _fit_patterns(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit the three coefficients of every cell and calendar month; the third one is drawn to zero."""
         predictors = [self._predictors(one.inputs, lat) for one in series]
-        used = np.ones((2, *self.coefficients.shape[3:], 3))
-        used[TAS, ..., 2] = north_atlantic(lat, series[0].lon)
-        precision = np.zeros((2, 1, 1, 3, 3))
-        precision[..., 2, 2] = np.reshape(PRECISION, (2, 1, 1))
+        n_targets, *grid = self.coefficients.shape[2:]
+        used = np.ones((n_targets, *grid, 3))
+        used[..., 2] = north_atlantic(lat, series[0].lon)
+        used[PR, ..., 2] = 1
+        precision = np.zeros((n_targets, 1, 1, 3, 3))
+        precision[..., 2, 2] = np.reshape([PRECISION[i == PR] for i in range(n_targets)], (-1, 1, 1))
         for month in range(12):
             rows = Rows.of_month(series, month + 1)
             whiten = rows.whitener(*CELL_NOISE)
@@ -192,11 +196,11 @@ class EnergyBalance(nn.Module):
         return everywhere, everywhere[:, None] + uneven, overturning_loss(everywhere)
 
     def _predictors(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
-        """Return what multiplies the coefficients, (time, 3, 2, lat): for tas and for pr."""
+        """Return what multiplies the coefficients, (time, 3, target, lat); all but pr have the predictors of tas."""
         everywhere, local, loss = self._warming(inputs, lat)
         local = local + self.transport.item() * np.outer(loss, transport_pattern(lat))
         contrast = local @ contrast_weights(lat) - np.polynomial.polynomial.polyval(everywhere, self.contrast.numpy())
-        predictors = np.ones((len(inputs), 3, 2, len(lat)))
-        predictors[:, 1, TAS], predictors[:, 1, PR] = local, everywhere[:, None]
-        predictors[:, 2, TAS], predictors[:, 2, PR] = loss[:, None], contrast[:, None]
+        predictors = np.ones((len(inputs), 3, self.coefficients.shape[2], len(lat)))
+        predictors[:, 1], predictors[:, 2] = local[:, None], loss[:, None, None]
+        predictors[:, 1, PR], predictors[:, 2, PR] = everywhere[:, None], contrast[:, None]
         return predictors

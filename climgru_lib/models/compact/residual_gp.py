@@ -16,7 +16,7 @@ PRIORS = {"pattern_scaling": PatternScaling, "energy_balance": EnergyBalance}
 CO2_MEMORY_YEARS = 40.0
 LENGTH = 2.0  # standard deviations of the predictors over the training years
 OWN_MEMORY_YEARS = 100.0
-SIGNAL = (0.1, 1 / 30)  # tas, pr: variance of either kernel over that of one member's annual weather
+SIGNAL = (0.1, 1 / 30)  # of pr the second: variance of either kernel over that of one member's annual weather
 SAME = 1e-3  # standard deviations; predictors of one scenario, read from two stores, agree better
 
 
@@ -33,6 +33,8 @@ class ResidualGP(nn.Module):
     grid : (int, int)
         Number of latitudes and longitudes.
     prior : {"pattern_scaling", "energy_balance"}
+    n_targets : int
+        Those beyond tas and pr have the signal of tas.
 
     Raises
     ------
@@ -46,16 +48,16 @@ class ResidualGP(nn.Module):
     the optimum is flat, and they are kept for the other prior. On an unseen scenario little is gained, or lost.
     """
 
-    def __init__(self, grid: tuple[int, int], prior: str = "pattern_scaling"):
+    def __init__(self, grid: tuple[int, int], prior: str = "pattern_scaling", n_targets: int = 2):
         super().__init__()
         if prior not in PRIORS:
             raise InputError(f"unknown prior '{prior}'; there are {', '.join(PRIORS)}")
-        self.prior = PRIORS[prior](grid)
+        self.prior = PRIORS[prior](grid, n_targets)
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("centre", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(3, dtype=torch.float64))
         self.register_buffer("years", torch.zeros(0, 5, dtype=torch.float64))  # scenario, year, three predictors
-        self.register_buffer("weights", torch.zeros(0, 2, *grid))
+        self.register_buffer("weights", torch.zeros(0, n_targets, *grid))
         self.register_load_state_dict_pre_hook(make_room)
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
@@ -85,25 +87,30 @@ class ResidualGP(nn.Module):
         self.years = years
         covariance, noise = self._covariance(years), torch.diag(1 / torch.cat(members))
         wanted = torch.cat(residuals).flatten(2)
-        solved = [torch.linalg.solve(signal * covariance + noise, wanted[:, i]) for i, signal in enumerate(SIGNAL)]
+        solved = [
+            torch.linalg.solve(signal * covariance + noise, wanted[:, i]) for i, signal in enumerate(self._signals())
+        ]
         self.weights = torch.stack(solved, 1).view(-1, *self.weights.shape[1:]).float()
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario."""
+        """Return the z-scored maps of every month, (time, target, lat, lon); ``inputs`` is a whole scenario."""
         maps = self.prior.predict(inputs, calendar_month, lat) + self.residual(inputs, lat)
         maps[:, PR].clamp_(min=self.dry)
         return maps
 
     def residual(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
-        """Return what is added to the prior's z-scored maps, (time, 2, lat, lon), the same in all months of a year."""
+        """Return what is added to the prior's maps, z-scored (time, target, lat, lon), the same all year."""
         features = torch.from_numpy(self._features(inputs, lat))
         own = torch.full((len(features), 1), float(self._recognise(features[: len(inputs) // 12])))
         at = torch.arange(len(features))[:, None]
         similar = self._covariance(torch.cat([own, at, features], 1)).float()
         annual = torch.stack(
-            [signal * torch.tensordot(similar, self.weights[:, i], 1) for i, signal in enumerate(SIGNAL)], 1
+            [signal * torch.tensordot(similar, self.weights[:, i], 1) for i, signal in enumerate(self._signals())], 1
         )
         return annual.repeat_interleave(12, 0)[: len(inputs)]
+
+    def _signals(self) -> list[float]:
+        return [SIGNAL[i == PR] for i in range(self.weights.shape[1])]
 
     def _features(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
         """Return annual means of the three predictors, float64 (year, 3); the last year may be cut short."""

@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter1d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...contract import FORCINGS
+from ...contract import PUBLISHED_FORCINGS
 from ...data.tensors import EmulationData, ReducedData, Scenario
 from ...grid import area_mean, area_weights
 from ..encoders import GlobeConv2d
@@ -19,7 +19,8 @@ from ..least_squares import Rows
 from ..simple import PR, FitSeries, make_room, no_rain
 from .residual_gp import ResidualGP
 
-MAPS = [FORCINGS.index(name) for name in ("SO2", "BC", "rsdt")]  # input channels that differ from place to place
+#: Input channels that differ from place to place.
+MAPS = [PUBLISHED_FORCINGS.index(name) for name in ("SO2", "BC", "rsdt")]
 N_FEATURES, N_GATED = 5, 3  # of `EnergyBalance.features`; the first ones tell whether a month is like training
 SMOOTHED_YEARS = 11  # running mean of the residuals whose patterns are taken
 NOVELTY = 0.7  # standard deviations from the years of training at which a correction is trusted by exp(-1/2)
@@ -29,10 +30,10 @@ SHARE = 0.7  # of the sum of both corrections, which have learned the same resid
 class ResidualGru(nn.Module):
     """Add to the energy balance its residual, as a Conv-GRU and a Gaussian process have learned it.
 
-    Each month's maps of SO2, BC and sunlight on a grid of half the resolution, its seasonal encoding and the energy
-    balance's global features are encoded by two convolutions; a convolutional GRU runs over the window, and a linear
-    layer turns its last state into coefficients of fixed patterns, the leading EOFs of the low-passed residual in
-    training. It starts from zero, and so does training: with the energy balance's prediction.
+    Each month's maps of SO2, BC, sunlight and further forcings on a grid of half the resolution, its seasonal encoding
+    and the energy balance's global features are encoded by two convolutions; a convolutional GRU runs over the window,
+    and a linear layer turns its last state into coefficients of fixed patterns, the leading EOFs of the low-passed
+    residual in training. It starts from zero, and so does training: with the energy balance's prediction.
 
     `ResidualGP` learns the same residual from years of similar forcing. The sum of both is shrunk by `SHARE`, and
     added in so far as the forcing is known: times a Gaussian of width `NOVELTY` in the distance of global warming,
@@ -53,6 +54,7 @@ class ResidualGru(nn.Module):
         Patterns a variable.
     dropout : float
         Before the linear layer.
+    n_targets : int
 
     Notes
     -----
@@ -91,14 +93,15 @@ class ResidualGru(nn.Module):
         width: int = 8,
         modes: int = 24,
         dropout: float = 0.1,
+        n_targets: int = 2,
     ):
         super().__init__()
         self.window, self.lead, self.width = window, lead, width
-        self.maps = MAPS + list(range(len(FORCINGS), in_channels))
-        self.process = ResidualGP(grid, "energy_balance")
+        self.maps = MAPS + list(range(len(PUBLISHED_FORCINGS), in_channels))
+        self.process = ResidualGP(grid, "energy_balance", n_targets)
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
-        self.register_buffer("weather", torch.zeros(2))  # standard deviation of one member's months, z-scored
-        self.register_buffer("eofs", torch.zeros(2, modes, *grid))
+        self.register_buffer("weather", torch.zeros(n_targets))  # standard deviation of one member's months, z-scored
+        self.register_buffer("eofs", torch.zeros(n_targets, modes, *grid))
         self.register_buffer("feature_mean", torch.zeros(N_FEATURES, dtype=torch.float64))
         self.register_buffer("feature_std", torch.ones(N_FEATURES, dtype=torch.float64))
         self.register_buffer("years", torch.zeros(0, N_GATED, dtype=torch.float64))  # of training, standardised
@@ -111,7 +114,7 @@ class ResidualGru(nn.Module):
         )
         self.months_to_gates, self.state_to_gates = (GlobeConv2d(width, 3 * width) for _ in range(2))
         self.norm, self.dropout = nn.GroupNorm(1, width), nn.Dropout(dropout)
-        self.head = nn.Linear(width * rows * columns, 2 * modes)
+        self.head = nn.Linear(width * rows * columns, n_targets * modes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -149,13 +152,13 @@ class ResidualGru(nn.Module):
 
     def _fit_patterns(self, residuals: list[Tensor], years: Rows, lat: np.ndarray) -> None:
         """Take the EOFs, of unit mean square, of running means over the years of the seasons' residuals."""
-        grid = self.eofs.shape[2:]
+        n_targets, _, *grid = self.eofs.shape
         smooth = []
         for residual, pick in zip(residuals, years.picks):
             if len(pick):
-                seasons = residual.numpy()[pick].reshape(len(pick), 4, 3, 2, *grid).mean(axis=2)
+                seasons = residual.numpy()[pick].reshape(len(pick), 4, 3, n_targets, *grid).mean(axis=2)
                 smooth.append(uniform_filter1d(seasons, SMOOTHED_YEARS, axis=0, mode="nearest"))
-        rows = np.concatenate(smooth).reshape(-1, 2, *grid)
+        rows = np.concatenate(smooth).reshape(-1, n_targets, *grid)
         root = np.sqrt(_cell_shares(lat, grid[1]))
         for i, eofs in enumerate(self.eofs):
             found = np.linalg.svd((rows[:, i] * root).reshape(len(rows), -1), full_matrices=False)[2]
@@ -165,11 +168,11 @@ class ResidualGru(nn.Module):
     def reduce(self, data: EmulationData) -> ReducedData:
         """Return the data as the network is trained on them, after `fit`.
 
-        The inputs of each scenario are those of `forward_series`; the targets (member, time, 2, mode) are every
+        The inputs of each scenario are those of `forward_series`; the targets (member, time, target, mode) are every
         member's residual, as coefficients of the patterns in units of the weather's standard deviation.
         """
         shares = torch.from_numpy(_cell_shares(data.lat, len(data.lon))).float()
-        patterns = self.eofs * shares / self.weather.view(2, 1, 1, 1)
+        patterns = self.eofs * shares / self.weather.view(-1, 1, 1, 1)
 
         def reduced(one: Scenario) -> Scenario:
             residual = self._residual(one.inputs, one.targets, data.calendar_month, data.lat)
@@ -205,7 +208,7 @@ class ResidualGru(nn.Module):
         return torch.exp(-(distance.min(dim=1).values / NOVELTY).square() / 2).float()
 
     def predict(self, inputs: Tensor, calendar_month: np.ndarray, lat: np.ndarray) -> Tensor:
-        """Return the z-scored maps of every month, (time, 2, lat, lon); ``inputs`` is a whole scenario.
+        """Return the z-scored maps of every month, (time, target, lat, lon); ``inputs`` is a whole scenario.
 
         Before the first full window the first month is repeated.
         """
@@ -230,7 +233,7 @@ class ResidualGru(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, 2, mode)
+        Tensor, shape (batch, target, mode)
             In units of the weather's standard deviation.
         """
         return self.forward_series(windows, windows.shape[1])[:, 0]
@@ -246,7 +249,7 @@ class ResidualGru(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, time - window + 1, 2, mode)
+        Tensor, shape (batch, time - window + 1, target, mode)
             Output j is that of the window of months j .. j + window - 1.
 
         Raises
@@ -260,7 +263,7 @@ class ResidualGru(nn.Module):
         count = months.shape[1] - window + 1
         state = self._scan([gates[:, start : start + count].flatten(0, 1) for start in range(window)])
         coefficients = self.head(self.dropout(self.norm(state).flatten(1)))
-        return coefficients.view(len(months), count, 2, -1)
+        return coefficients.view(len(months), count, len(self.weather), -1)
 
     def _scan(self, steps: list[Tensor]) -> Tensor:
         """Return the state of the GRU after some steps, from zero on; ``steps`` (sample, 3 width, lat, lon)."""

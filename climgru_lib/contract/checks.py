@@ -1,27 +1,21 @@
 """The data contract: names, dimensions, units and plausible ranges of a climgru data set.
 
 A data set of the contract holds monthly CMIP6-like fields for several scenarios (``ssp``) and members
-(``member_id``): three forcings as maps, two as global series, and the targets tas and pr. The checks
-return one plain line per problem: what is wrong, where, and how to mend it.
+(``member_id``): forcings as maps or global series, and targets, as `variables.VARIABLES` has them. The checks return
+one plain line per problem: what is wrong, where, and how to mend it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .variables import VARIABLES
+
 if TYPE_CHECKING:
     import xarray as xr
-
-FORCINGS = ("CO2", "SO2", "CH4", "BC", "rsdt")
-TARGETS = ("tas", "pr")
-SCENARIOS = ("ssp126", "ssp245", "ssp370", "ssp585")
-
-EMISSION_NOISE = -1e-20  # kg m-2 s-1; the public file holds rounding residues down to this, they count as 0
-SECONDS_PER_DAY = 86_400.0  # s; pr in kg m-2 s-1 times this is mm/day
 
 
 class InputError(ValueError):
@@ -30,45 +24,6 @@ class InputError(ValueError):
 
 class DataError(InputError):
     """A data set breaks the contract."""
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What the contract asks of one variable.
-
-    ``low`` and ``high`` bound every value, ``mean_low`` and ``mean_high`` the mean over a scenario;
-    ``units`` lists the accepted spellings, the first is ours; ``cure`` helps when a range is broken.
-    """
-
-    dims: tuple[str, ...]
-    units: tuple[str, ...]
-    low: float
-    high: float
-    mean_low: float
-    mean_high: float
-    cure: str
-
-
-_MAP = ("ssp", "time", "lat", "lon")
-_TARGET = ("ssp", "time", "member_id", "lat", "lon")
-_FLUX = ("kg m-2 s-1", "kg/m2/s", "kg m^-2 s^-1", "kg m**-2 s**-1")
-VARIABLES = {
-    "CO2": Variable(("ssp", "time"), ("Gt", "GtCO2"), 0, 5e4, 100, 5e4, "it is cumulative emissions in Gt"),
-    "SO2": Variable(_MAP, _FLUX, EMISSION_NOISE, 1e-6, 0, 1e-8, "it is an emission map in kg m-2 s-1"),
-    "CH4": Variable(("ssp", "time"), ("Gt/yr", "Gt yr-1", "GtCH4/yr"), 0, 10, 1e-3, 10, "give it in Gt/yr"),
-    "BC": Variable(_MAP, _FLUX, EMISSION_NOISE, 1e-6, 0, 1e-8, "it is an emission map in kg m-2 s-1"),
-    "rsdt": Variable(_MAP, ("W m-2", "W/m2", "W/m²", "W m^-2"), 0, 800, 100, 700, "give it in W m-2"),
-    "tas": Variable(_TARGET, ("K", "kelvin"), 150, 350, 200, 330, "if it is in Celsius, add 273.15"),
-    "pr": Variable(
-        _TARGET,
-        ("mm/day", "mm day-1", "mm d-1", "mm/d"),
-        0,
-        1000,
-        0.1,
-        100,
-        f"if it is in kg m-2 s-1, multiply by {SECONDS_PER_DAY:.0f}; it may not be negative",
-    ),
-}
 
 
 def month_labels(dataset: xr.Dataset) -> np.ndarray:
@@ -88,8 +43,8 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Dims ``ssp, time, member_id, lat, lon`` in the order of `VARIABLES`. SO2 and BC, whose own grid
-        differs from that of tas by less than half a cell, are put on ``lat, lon`` by position.
+        The variables of `VARIABLES` that are there, in its order; dims ``ssp, time, member_id, lat, lon``. SO2 and BC,
+        whose own grid differs from that of tas by less than half a cell, are put on ``lat, lon`` by position.
 
     Raises
     ------
@@ -99,12 +54,13 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     """
     import xarray as xr  # takes most of a second, which a refusal of arguments need not wait for
 
-    missing = [name for name in VARIABLES if name not in dataset]
+    needed = [name for name, variable in VARIABLES.items() if not variable.optional]
+    missing = [name for name in needed if name not in dataset]
     if missing:
-        raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(VARIABLES)}")
+        raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(needed)}")
     if "y" in dataset.dims and "x" in dataset.dims:
         dataset = dataset.drop_vars(["lat", "lon"], errors="ignore").rename(y="lat", x="lon")
-    fields = {name: _by_position(name, dataset[name]) for name in VARIABLES}
+    fields = {name: _by_position(name, dataset[name]) for name in VARIABLES if name in dataset}
     for dim in ("ssp", "time", "member_id", "lat", "lon"):
         if dim not in dataset.coords:
             raise DataError(f"coordinate {dim} is missing; every dimension needs its labels")
@@ -162,7 +118,7 @@ def check_units(dataset: xr.Dataset) -> list[str]:
     """Return a line per variable whose ``units`` attribute contradicts the contract."""
     problems = []
     for name, variable in VARIABLES.items():
-        units = dataset[name].attrs.get("units")
+        units = dataset[name].attrs.get("units") if name in dataset else None
         if units is not None and units not in variable.units:
             problems.append(f"{name} has units '{units}', the contract needs '{variable.units[0]}'; {variable.cure}")
     return problems
@@ -202,7 +158,8 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
         Empty if all is well. Maps of a target that are one constant are withheld, not wrong.
     """
     variable = VARIABLES[name]
-    maps = values.reshape(*values.shape[: 2 if name in TARGETS else 1], -1)
+    is_target = variable.role == "target"
+    maps = values.reshape(*values.shape[: 2 if is_target else 1], -1)
     lows, highs = maps.min(axis=-1), maps.max(axis=-1)
     finite = (np.isfinite(lows) & np.isfinite(highs)).reshape(len(months), -1).all(axis=1)
     if not finite.all():
@@ -212,7 +169,7 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
             + (f" .. {bad[-1]} ({bad.size} months)" if bad.size > 1 else "")
             + "; a chunk of the store may be missing: fetch the file again"
         ]
-    judged = lows < highs if name in TARGETS else lows <= highs
+    judged = lows < highs if is_target else lows <= highs
     if not judged.any():
         return []
     low, high = float(lows[judged].min()), float(highs[judged].max())
@@ -233,7 +190,7 @@ def scenario_fields(dataset: xr.Dataset, ssp: str) -> Iterator[tuple[str, np.nda
     DataError
         If a chunk of the store cannot be decoded.
     """
-    for name in VARIABLES:
+    for name in (name for name in VARIABLES if name in dataset):
         try:
             yield name, dataset[name].sel(ssp=ssp).values
         except (RuntimeError, ValueError, OSError, EOFError) as error:
