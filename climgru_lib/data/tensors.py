@@ -42,7 +42,7 @@ class Series:
     """Scenarios of one data set as tensors, in the units that its subclass tells.
 
     ``channels`` of the inputs are the forcings of the data set, then those of the encoding ``season``; ``targets`` are
-    what it has to be predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
+    what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
     and ``lon`` degrees.
     """
 
