@@ -12,6 +12,11 @@ from . import __version__, commands
 from .contract import InputError
 
 BAD_INPUT, STOPPED = 2, 75
+#: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
+EXTRAS = {
+    "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
+    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"climgru: {error}", file=sys.stderr)
         return BAD_INPUT
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = _extra_of(missing)
+        if extra is None:
+            raise
+        print(f"climgru: {missing} is not installed; it comes with `pip install 'climgru[{extra}]'`", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
@@ -43,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"climgru: stopped: {error}", file=sys.stderr)
         return STOPPED
     return 0
+
+
+def _extra_of(module: str) -> str | None:
+    return next((extra for extra, modules in EXTRAS.items() if module in modules), None)
 
 
 def _parser() -> argparse.ArgumentParser:
