@@ -48,6 +48,6 @@ clean:
 ifneq ($(VENV),)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[course,test]'
 	touch $@
 endif

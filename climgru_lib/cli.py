@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, commands
-from .contract import InputError, of_role
+from . import __version__
 
 BAD_INPUT, STOPPED = 2, 75
+#: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
+EXTRAS = {
+    "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
+    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,11 +32,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
     args = _parser().parse_args(argv)
+    from . import commands  # with numpy, which a request for help need not wait for
+    from .contract import InputError
+
     try:
         commands.use(getattr(args, "use", ()))
-        args.run(args)
+        getattr(commands, args.run)(args)
     except InputError as error:
         print(f"climgru: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = _extra_of(missing)
+        if extra is None:
+            raise
+        print(f"climgru: {missing} is not installed; it comes with `pip install 'climgru[{extra}]'`", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"climgru: stopped: {error}", file=sys.stderr)
         return STOPPED
     return 0
+
+
+def _extra_of(module: str) -> str | None:
+    return next((extra for extra, modules in EXTRAS.items() if module in modules), None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(parsers, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+def _command(parsers, name: str, run: str, text: str) -> argparse.ArgumentParser:
+    """Add a command that runs the function of that name in `commands`."""
     parser = parsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(run=run)
     return parser
@@ -67,12 +86,12 @@ def _command(parsers, name: str, run: Callable, text: str) -> argparse.ArgumentP
 
 def _data_commands(parsers) -> None:
     data = parsers.add_parser("data", help="make or check a data set").add_subparsers(required=True, metavar="COMMAND")
-    make = _command(data, "make", commands.data_make, "write the embedded data set as a store of the contract")
+    make = _command(data, "make", "data_make", "write the embedded data set as a store of the contract")
     make.add_argument("dest", type=Path, metavar="DEST", help="a new Zarr store; the withheld truth goes beside it")
     make.add_argument("--months", type=int, default=1021, metavar="N", help="months from 2015-01 on (default 1021)")
     make.add_argument("--members", type=int, default=3, metavar="N", help="ensemble members (default 3)")
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weather (default 0)")
-    check = _command(data, "check", commands.data_check, "check a store against the data contract")
+    check = _command(data, "check", "data_check", "check a store against the data contract")
     check.add_argument("path", metavar="PATH", help="Zarr store, NetCDF file or 'embedded'")
     check.add_argument(
         "--write-manifest", action="store_true", help="then write sizes and SHA-256 of all files beside the store"
@@ -80,7 +99,7 @@ def _data_commands(parsers) -> None:
 
 
 def _run_commands(parsers) -> None:
-    train = _command(parsers, "train", commands.train, "train a recipe into a run directory")
+    train = _command(parsers, "train", "train", "train a recipe into a run directory")
     train.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder, or that of the run to resume")
     train.add_argument("--recipe", required=True, metavar="NAME", help="e.g. compact, published-final, pattern-scaling")
     _data_option(train)
@@ -92,7 +111,7 @@ def _run_commands(parsers) -> None:
     train.add_argument("--resume", action="store_true", help="continue an unfinished run")
     _compute_options(train)
 
-    evaluate = _command(parsers, "evaluate", commands.evaluate, "score a finished run beside its noise limits")
+    evaluate = _command(parsers, "evaluate", "evaluate", "score a finished run beside its noise limits")
     evaluate.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     _data_option(evaluate)
     evaluate.add_argument("--split", metavar="S", help="score the slices of another split (default: the run's own)")
@@ -105,7 +124,7 @@ def _run_commands(parsers) -> None:
     )
     _compute_options(evaluate)
 
-    predict = _command(parsers, "predict", commands.predict, "predict a whole scenario")
+    predict = _command(parsers, "predict", "predict", "predict a whole scenario")
     predict.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     _data_option(predict)
     predict.add_argument("--ssp", required=True, metavar="NAME", help="the scenario, e.g. ssp245")
@@ -122,10 +141,10 @@ def _run_commands(parsers) -> None:
     _seed_of_draws(predict)
     _compute_options(predict)
 
-    draw = _command(parsers, "map", commands.draw_map, "draw one month of a prediction")
+    draw = _command(parsers, "map", "draw_map", "draw one month of a prediction")
     draw.add_argument("source", metavar="RUN_DIR|PREDICTION", help="a run with predictions, or a file of `predict`")
     draw.add_argument("--month", required=True, metavar="YYYY-MM")
-    draw.add_argument("--var", required=True, choices=of_role("target"))
+    draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another target of the prediction")
     draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
     draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
 
@@ -134,8 +153,8 @@ def _submission_commands(parsers) -> None:
     files = parsers.add_parser("submission", help="files of the competition").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    score = _command(files, "score", commands.submission_score, "compute the Kaggle score of a submission")
-    old = _command(parsers, "score", commands.submission_score, "old name of `submission score`")
+    score = _command(files, "score", "submission_score", "compute the Kaggle score of a submission")
+    old = _command(parsers, "score", "submission_score", "old name of `submission score`")
     for parser, name in ((score, "submission score"), (old, "score")):
         parser.set_defaults(command=name)
         parser.add_argument("submission", metavar="SUBMISSION.csv")
@@ -143,7 +162,7 @@ def _submission_commands(parsers) -> None:
 
 
 def _checkpoint_commands(parsers) -> None:
-    take = _command(parsers, "import", commands.import_checkpoint, "make a run of a checkpoint of the published code")
+    take = _command(parsers, "import", "import_checkpoint", "make a run of a checkpoint of the published code")
     take.add_argument("checkpoint", metavar="CKPT", help="a Lightning .ckpt; its weights are used, nothing in it runs")
     take.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder")
     take.add_argument(
@@ -155,7 +174,7 @@ def _checkpoint_commands(parsers) -> None:
     give = _command(
         parsers,
         "export",
-        commands.export_checkpoint,
+        "export_checkpoint",
         "write a Conv-GRU's weights as a checkpoint of the published code",
     )
     give.add_argument("run_dir", type=Path, metavar="RUN_DIR")
@@ -163,7 +182,7 @@ def _checkpoint_commands(parsers) -> None:
 
 
 def _course_commands(parsers) -> None:
-    study = _command(parsers, "study", commands.run_study, "run many trainings, resumable, into one table")
+    study = _command(parsers, "study", "run_study", "run many trainings, resumable, into one table")
     study.add_argument("name", nargs="?", metavar="NAME", help="without one: list the studies")
     _data_option(study)
     what = "length of trainings, seeds (default quick; published on a GPU: full)"
@@ -174,7 +193,7 @@ def _course_commands(parsers) -> None:
     _extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 
-    course = _command(parsers, "course", commands.run_course, "execute the notebooks in order")
+    course = _command(parsers, "course", "run_course", "execute the notebooks in order")
     course.add_argument("--data", default="embedded", metavar="PATH", help="store of the notebooks (default embedded)")
     course.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of the trainings")
     course.add_argument("--only", action="append", metavar="NN", help="this notebook alone, e.g. 04; may be repeated")
@@ -206,9 +225,9 @@ def _compute_options(parser) -> None:
 
 
 def _lists(parsers) -> None:
-    recipes = _command(parsers, "recipes", commands.show_recipes, "list the recipes, or all settings of one")
+    recipes = _command(parsers, "recipes", "show_recipes", "list the recipes, or all settings of one")
     recipes.add_argument("name", nargs="?", metavar="NAME")
-    _command(parsers, "splits", commands.show_splits, "list the splits")
+    _command(parsers, "splits", "show_splits", "list the splits")
 
 
 if __name__ == "__main__":

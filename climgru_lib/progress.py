@@ -8,20 +8,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 SECONDS_PER_LINE = 60  # where there is neither terminal nor notebook
 SECONDS_BEFORE_BAR = 1  # what is done sooner shows none
 
 
-class _Lines(tqdm):
-    """A bar that writes a new line in the place of changing one."""
+class _Lines:
+    """A file in which each state of a bar becomes a line, and nothing is erased."""
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Write a line; where the bar would be erased, nothing."""
-        if msg is None:
-            self.fp.write(f"{self}\n")
+    def write(self, text: str) -> None:
+        if state := text.strip():
+            sys.stderr.write(f"{state}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def is_live() -> bool:
@@ -42,11 +46,13 @@ def bar(what: str, total: float, unit: str) -> tqdm:
     unit : str
         Of ``total``, in the plural.
     """
+    from tqdm import tqdm  # takes a tenth of a second, which a refusal of arguments need not wait for
+
     if is_live():
         return tqdm(total=total, desc=what, unit=f" {unit}", leave=False, delay=SECONDS_BEFORE_BAR)
     seconds = dict.fromkeys(("delay", "mininterval", "maxinterval"), SECONDS_PER_LINE)
     form = f"{what}: {{n_fmt}} of {{total_fmt}} {unit}"
-    return _Lines(total=total, bar_format=form, leave=False, **seconds)
+    return tqdm(total=total, bar_format=form, leave=False, file=_Lines(), **seconds)
 
 
 @contextmanager
@@ -55,5 +61,7 @@ def doing(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    from tqdm import tqdm
+
     with tqdm(bar_format=f"{what} ...", leave=False):
         yield

@@ -1,11 +1,14 @@
 """What is imported, and what is not: help and refusals need no library that takes a second to import."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from climgru_lib import cli, commands
 
 HEAVY = {"torch", "lightning", "xarray", "pandas", "zarr", "scipy", "matplotlib", "cartopy", "IPython", "papermill"}
 REPORT = "\nimport json, sys; print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))"
@@ -31,11 +34,29 @@ def outcome(program: str, cwd=None) -> tuple[int, set[str]]:
     return code, set(packages)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "train --help", "--version", "splits", "recipes"])
-def test_help_and_lists_import_nothing_heavy(arguments):
+@pytest.mark.parametrize("arguments", ["--help", "train --help", "--version"])
+def test_help_imports_nothing_but_the_arguments(arguments):
+    code, packages = outcome(RUN.format(arguments=arguments.split()))
+    assert code == 0
+    assert packages & {*HEAVY, "numpy", "tqdm"} == set()
+
+
+@pytest.mark.parametrize("arguments", ["splits", "recipes"])
+def test_lists_import_nothing_heavy(arguments):
     code, packages = outcome(RUN.format(arguments=arguments.split()))
     assert code == 0
     assert packages & HEAVY == set()
+
+
+def test_every_command_has_its_function():
+    def functions(parser):
+        parsers = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        inner = [name for action in parsers for chosen in action.choices.values() for name in functions(chosen)]
+        return inner or [parser.get_default("run")]
+
+    named = functions(cli._parser())
+    assert len(named) > 12
+    assert [name for name in named if not callable(getattr(commands, name, None))] == []
 
 
 @pytest.mark.parametrize(

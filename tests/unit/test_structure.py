@@ -10,19 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from climgru_lib.cli import EXTRAS
+
 ROOT = Path(__file__).resolve().parents[2]
 #: From the top; a room imports only from itself and the rooms above it.
 ROOMS = "contract registry grid progress mini_earth data models training predict score maps course commands cli".split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
-IMPORT_NAMES = {
-    "pyyaml": "yaml",
-    "pytorch": "torch",
-    "nc-time-axis": None,
-    "netcdf4": None,
-    "ipykernel": None,
-    "ipython": "IPython",
-}
-IMPORT_NAMES |= {"jupyterlab": None, "nbclient": None, "nbval": None, "ruff": None}
+IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython"}
+#: What is used without being imported here.
+UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "ruff"}
+#: The rooms that may need more than the plain installation.
+EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}}
 
 
 def imported(path: Path) -> set[str]:
@@ -75,10 +73,22 @@ def test_lightning_is_imported_by_its_adapter_alone():
     assert users == {"lightning_adapter.py", "fit.py"}
 
 
-def declared() -> dict[str, str]:
+def requirements() -> dict[str, dict[str, str]]:
+    """Return name and bounds of each dependency by extra; those of the plain installation under ``""``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["test"]
-    return dict(split_requirement(line) for line in lines)
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {
+        extra: dict(split_requirement(line) for line in lines if not line.startswith("climgru["))
+        for extra, lines in groups.items()
+    }
+
+
+def declared() -> dict[str, str]:
+    return {name: bounds for group in requirements().values() for name, bounds in group.items()}
+
+
+def modules(names) -> set[str]:
+    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
 
 
 def split_requirement(line: str) -> tuple[str, str]:
@@ -107,8 +117,32 @@ def test_every_import_is_declared_and_every_dependency_used():
         "",
     }
     outside = {name for name in used if name not in sys.stdlib_module_names}
-    names = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in declared()} - {None}
-    assert outside == names
+    assert outside == modules(declared()) - UNSEEN
+
+
+def test_every_dependency_is_declared_once():
+    names = [name for group in requirements().values() for name in group]
+    assert sorted(names) == sorted(set(names))
+    assert requirements().keys() == {"", "maps", "course", "test"}
+
+
+def test_the_course_brings_the_maps_that_its_notebooks_draw():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "climgru"
+    assert "climgru[maps]" in project["optional-dependencies"]["course"]
+
+
+def test_the_command_knows_which_extra_brings_a_module():
+    assert {extra: set(names) for extra, names in EXTRAS.items()} == {
+        extra: modules(requirements()[extra]) for extra in ("maps", "course")
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_plain_installation_is_enough_but_for_maps_and_the_course(path):
+    allowed = EXTRAS_OF_ROOMS.get(room(path), set())
+    beyond = {module for extra in {"maps", "course"} - allowed for module in modules(requirements()[extra])}
+    assert {name.split(".")[0] for name in imported(path)} & beyond == set()
 
 
 def test_constraints_pin_every_dependency():
