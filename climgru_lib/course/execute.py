@@ -58,7 +58,7 @@ def run(
     only : sequence of str, optional
         Numbers of notebooks, e.g. ``["04"]``.
     out : path, optional
-        Where executed notebooks and results go; see `data.output_dir`.
+        Where executed notebooks and results go; see `paths.output_dir`.
     parameters : sequence of str
         ``key=value``, injected where a notebook declares the key.
     folder : Path, optional

@@ -92,7 +92,7 @@ class Workbook:
     ) -> Path:
         """Train a recipe, or continue or reuse its run; return the run directory.
 
-        With ``points``, a network is scored so many times on the way, see `progress.ScoreCurve`.
+        With ``points``, a network is scored so many times on the way, see `score.ScoreCurve`.
         """
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
@@ -111,7 +111,7 @@ class Workbook:
         return self.root / "runs" / runs.folder_name(fit.identity(recipe, data, seed, precision))
 
     def evaluate(self, run_dir: Path) -> list[dict[str, Any]]:
-        """Score a run on the slices of its split; see `emulate.evaluate`."""
+        """Score a run on the slices of its split; see `evaluation.evaluate`."""
         emulator = Emulator.open(run_dir)
         return evaluate(run_dir, self.prepare(emulator.recipe.season, emulator.run["split"]), None, emulator)
 

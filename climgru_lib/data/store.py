@@ -1,6 +1,6 @@
 """Opening a data set of the contract: a Zarr store, a NetCDF file, or the embedded one.
 
-Opening is lazy; values are read, and checked, by `climgru_lib.series.load`.
+Opening is lazy; values are read, and checked, by `tensors.load`.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     dataset : Dataset
         From `open_dataset`.
     season : str
-        Seasonal encoding, a name of `encoding`; its channels follow the forcings.
+        Seasonal encoding, a name in `season`; its channels follow the forcings.
     scenarios : sequence of str, optional
         Read these alone; all by default.
 
@@ -201,7 +201,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
 
 
 def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
-    """Load a data set and normalise it with what the split leaves for training: ready for `training.fit`."""
+    """Load a data set and normalise it with what the split leaves for training: ready for `fit.train`."""
     data = load(dataset, season)
     return data.normalise(fit_normalizer(data, split), split)
 

@@ -37,7 +37,7 @@ class StochasticEmulator:
     Raises
     ------
     InputError
-        If the data are not those of the run, or too few for `weather.Weather`.
+        If the data are not those of the run, or too few for `residual_weather.Weather`.
     """
 
     def __init__(self, emulator: Emulator, data: EmulationData):

@@ -71,7 +71,7 @@ def import_checkpoint(
     run_dir : str or Path
         A new folder; a finished import of the same file, data and split is reused.
     dataset : Dataset
-        From `data.open_dataset`: what the checkpoint was trained on; variables beyond the published ones are left out.
+        From `open_dataset`: what the checkpoint was trained on; variables beyond the published ones are left out.
         The file holds no normalisation; the published code fits it on these data, and so does this function.
     split : Split
         What was withheld from that training. The file does not tell; the published code has `splits.PUBLISHED_SPLIT`.

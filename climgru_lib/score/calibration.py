@@ -2,7 +2,7 @@
 
 Every statistic is taken against each member of the truth in turn, and averaged. Its limit is
 
-- of the three scores and of the CRPS: the noise limit of the slice (`noise`), with its standard error;
+- of the three scores and of the CRPS: the noise limit of the slice (`noise_limits`), with its standard error;
 - of the spread-skill ratio and the rank histogram: the mean over the draws, each of them in turn taken for the truth
   of the others, with the standard deviation over the draws. Where the members are like draws they get the same;
 - of the rest, which compare one draw with one member: the mean over pairs of members; from three members on with its
@@ -38,7 +38,7 @@ def calibrate(
     ----------
     stochastic : StochasticEmulator
     scores : list of dict
-        From `emulate.evaluate`.
+        From `evaluation.evaluate`.
     count : int
         Draws, at least 3: each is judged among the others.
     seed : int

@@ -99,7 +99,7 @@ def differences(
     Parameters
     ----------
     run_dir, other_dir : str or Path
-        Runs that `emulate.evaluate` has scored on the same split; the fields come from their ``predictions.nc``.
+        Runs that `evaluation.evaluate` has scored on the same split; the fields come from their ``predictions.nc``.
     scores : sequence of dict
         What it returned: the slices.
     data : EmulationData

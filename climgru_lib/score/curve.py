@@ -23,7 +23,7 @@ PROGRESS = "progress.csv"
 class ScoreCurve:
     """Score the slices of the split along a training, into ``progress.csv`` of its run directory.
 
-    A `training.fit` takes it as its ``watch``. Training is not touched: prediction draws no random numbers and leaves
+    `fit.train` takes it as its ``watch``. Training is not touched: prediction draws no random numbers and leaves
     the running statistics alone. The weights of the run are its last, whatever the curve says.
 
     Parameters

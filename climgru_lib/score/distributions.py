@@ -1,7 +1,7 @@
 """Scores of ensembles and of distributions: whether the spread is right, and a draw looks like weather.
 
 Ensembles have shape ``(member, time, lat, lon)``; a truth, ``(time, lat, lon)``. Each number belongs beside the same
-number of one member of the truth scored against another (`noise`): a perfect ensemble reaches that and no more.
+number of one member of the truth scored against another (`noise_limits`): a perfect ensemble reaches that and no more.
 """
 
 from __future__ import annotations

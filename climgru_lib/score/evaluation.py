@@ -42,7 +42,7 @@ def evaluate(
     list of dict
         One entry per slice: ``ssp``, ``months`` (first and last), ``leaky``, and for ``avg`` (mean over the
         members as truth) and ``m0`` (first member) the metrics of `metrics.all_metrics` by variable and ``score``;
-        ``limits`` and ``limit_errors`` hold the noise limits and their standard errors, see `noise`, or None.
+        ``limits`` and ``limit_errors`` hold the noise limits and their standard errors, see `noise_limits`, or None.
 
     Raises
     ------

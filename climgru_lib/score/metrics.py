@@ -1,7 +1,7 @@
-"""Scores of monthly climate fields: area weights, the six published metrics, the Kaggle score, ClimateBench's NRMSE.
+"""Scores of monthly climate fields: the six published metrics, the Kaggle score, ClimateBench's NRMSE.
 
 All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions ``(time, lat, lon)`` last;
-nothing is averaged over members here. `comparison` compares two predictions, `ensembles` scores whole distributions.
+nothing is averaged over members here. `compare` compares two predictions, `distributions` scores whole distributions.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def score_table(scores: dict[str, list[dict[str, Any]]], against: str = "avg", l
     Parameters
     ----------
     scores : dict
-        Name of the emulator to the result of `emulate.evaluate`.
+        Name of the emulator to the result of `evaluation.evaluate`.
     against : {"avg", "m0"}
         Mean over the members as truth, or the first member.
     limits : bool

@@ -4,7 +4,7 @@ A run shares the encoding of its months between its windows and members. Runs ar
 random offset; first and last runs may be short, and every target is seen once an epoch.
 
 The published code draws 32 (window, member) pairs at random for a batch. In evaluation both forms compute the same;
-in training ours differs from it in these respects, of which `bench.skill` measures the sum:
+in training ours differs from it in these respects, of which `tests/benchmarks/skill.py` measures the sum:
 
 - Normalisation. Batch norm there takes its statistics over the 12 months of each of the 32 windows, drawn from all
   scenarios and periods; here over the months of the runs, each once, neighbours of one climate (those of a whole

@@ -52,7 +52,7 @@ def train(
     ----------
     recipe : Recipe
     data : EmulationData
-        From `series.prepare` with the recipe's season; its split says what may be trained on.
+        From `tensors.prepare` with the recipe's season; its split says what may be trained on.
     run_dir : str or Path
         A finished run of the same recipe, data, seed and code is reused; an unfinished one needs ``resume``.
     seed : int
@@ -64,7 +64,7 @@ def train(
     progress : bool
         Show a progress bar.
     watch : callable, optional
-        Called after each batch with the number of batches done and the network in evaluation mode, see `progress`.
+        Called after each batch with the number of batches done and the network in evaluation mode, see `ScoreCurve`.
 
     Returns
     -------

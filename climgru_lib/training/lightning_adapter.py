@@ -1,4 +1,4 @@
-"""The adapter between plain PyTorch models and Lightning's Trainer; imported by `training` alone."""
+"""The adapter between plain PyTorch models and Lightning's Trainer; imported by `fit` alone."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Recipe:
     architecture : dict
         Keyword arguments of the model but for channels, targets and grid, which the data tell, and window and lead.
     season : str
-        Seasonal encoding, see `encoding`.
+        Seasonal encoding, see `data.season`.
     window, lead : int, months
         Target t is predicted from the input months t - lead - window + 1 .. t - lead.
     loss : dict

@@ -36,7 +36,7 @@ class Study:
     against : mapping of str to str, optional
         Label to the label that it is compared with, seed by seed.
     published : mapping of str to sequence of float, optional
-        Label to the six published metrics in the order of `workbook.COLUMNS`; NaN where the source gives none.
+        Label to the six published metrics in the order of `score.COLUMNS`; NaN where the source gives none.
     table : callable, optional
         Makes the printed table of the rows, in the place of `report.summary`.
     """

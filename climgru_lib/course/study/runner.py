@@ -43,7 +43,7 @@ def run(
     profile : {"quick", "full"}, optional
         Length of the trainings and number of seeds.
     out_dir : str
-        Where results go, see `data.output_dir`; the files of `collect` and `report.write` stand in ``study-<name>``.
+        Where results go, see `paths.output_dir`; the files of `collect` and `report.write` stand in ``study-<name>``.
     seeds : int, optional
         Instead of the profile's number.
     device : {"auto", "cpu", "cuda"}
@@ -102,7 +102,7 @@ def mean_of_runs(book: Workbook, run_dirs: Sequence[Path]) -> list[dict[str, Any
     Returns
     -------
     list of dict
-        One entry per scored slice, as `emulate.evaluate` returns them, less ``leaky``.
+        One entry per scored slice, as `evaluation.evaluate` returns them, less ``leaky``.
     """
     emulators = [Emulator.open(run_dir) for run_dir in run_dirs]
     recipe, split = emulators[0].recipe, emulators[0].run["split"]
@@ -114,7 +114,7 @@ def mean_of_runs(book: Workbook, run_dirs: Sequence[Path]) -> list[dict[str, Any
 
 
 def row_of(number: int, scored: dict[str, Any]) -> dict[str, Any]:
-    """Return slice, metrics and limits of an entry of `emulate.evaluate`, the ``number``-th of its split."""
+    """Return slice, metrics and limits of an entry of `evaluation.evaluate`, the ``number``-th of its split."""
     limits = {f"limit: {kind}": scored["limits"][kind]["score"] for kind in LIMITS} if scored["limits"] else {}
     where = {"slice": number, "ssp": scored["ssp"], "months": "..".join(scored["months"])}
     metrics = columns(scored_targets(scored["avg"]))
