@@ -12,9 +12,9 @@ The difference of two members over the square root of 2 is a sample of weather w
 part; subtracted or added to an estimate of f it makes a truth whose forced response is known.
 
 How far the estimates can be trusted was measured on the embedded climate, whose f is known: the last 108, 120 and 360
-of 901 months, 51 seeds over three scenarios, a grid of 12 x 18 (``python tests/unit/test_noise.py 51``). Of the Kaggle
-score, bias and standard deviation of estimate less score in per cent of the score, and the stated standard error over
-that standard deviation:
+of 901 months, 51 seeds over three scenarios, a grid of 12 x 18 (``python tests/unit/test_noise_limits.py 51``). Of the
+Kaggle score, bias and standard deviation of estimate less score in per cent of the score, and the stated standard error
+over that standard deviation:
 
 ======  =======  ===================  ===================  ===================
 months  members  forced               member               variance

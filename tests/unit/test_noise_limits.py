@@ -1,7 +1,7 @@
 """Noise limits: climates whose forced response is known, scored over many draws of the weather.
 
-``python tests/unit/test_noise.py 51`` prints the study behind the bounds here, over 51 slices of the embedded climate
-and lengths of 108, 120 and 360 months, in some ten minutes.
+``python tests/unit/test_noise_limits.py 51`` prints the study behind the bounds here, over 51 slices of the embedded
+climate and lengths of 108, 120 and 360 months, in some ten minutes.
 """
 
 import sys
