@@ -182,6 +182,7 @@ def _take_over(model: nn.Module, checkpoint: Path) -> None:
 def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
     """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
     import lightning
+    from lightning.fabric.plugins.environments import LightningEnvironment
     from lightning.fabric.utilities.warnings import PossibleUserWarning
 
     from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
@@ -212,7 +213,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
         enable_progress_bar=False,
         use_distributed_sampler=False,
         callbacks=[callback],
-        plugins=[AtomicCheckpoint()],
+        plugins=[AtomicCheckpoint(), LightningEnvironment()],  # one process, whatever a scheduler has allotted
         default_root_dir=run_dir,
     )
     checkpoint = run_dir / runs.CHECKPOINT

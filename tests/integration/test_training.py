@@ -523,3 +523,10 @@ def test_the_gradient_is_clipped(on_a_prior, tmp_path):
     assert model.head.weight.abs().max() < 1e-4
     free = Emulator.open(train(replace(still, gradient_clip=0.0), data, tmp_path / "free")).model
     assert free.head.weight.abs().max() > 1e-3
+
+
+def test_an_allocation_of_several_tasks_is_trained_in_by_one_process(data, tmp_path, monkeypatch):
+    for name, value in {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train"}.items():
+        monkeypatch.setenv(name, value)  # Lightning takes it for its own environment and asks for four devices
+    run_dir = train(replace(TINY, epochs=1), data, tmp_path / "run")
+    assert runs.read_run(run_dir)["status"] == "finished"
