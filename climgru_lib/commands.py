@@ -192,7 +192,7 @@ def draw_map(args: Namespace) -> None:
             months = contract.month_labels(prediction)
             raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        maps.plot_map(field.assign_attrs(ssp=prediction.attrs["ssp"])).savefig(args.out)
+        maps.plot_map(field.assign_attrs(ssp=prediction.attrs.get("ssp", ""))).savefig(args.out)
     print(f"wrote {args.out}")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from .contract import InputError
@@ -22,7 +24,9 @@ class Registry(Mapping[str, Any]):
     """
 
     def __init__(self, kind: str, places: Mapping[str, str]):
-        self.kind, self._places, self._added = kind, dict(places), {}
+        self.kind, self._places = kind, dict(places)
+        self._added: dict[str, Any] = {}
+        self._sources: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[Any], Any]:
         """Return a decorator that adds a part under a name; a file run again replaces its part.
@@ -33,10 +37,12 @@ class Registry(Mapping[str, Any]):
             If the library itself has a part of that name.
         """
         if name in self._places:
-            raise InputError(f"the library has a {self.kind} '{name}' already; choose another name")
+            raise InputError(f"the library's {self.kind} '{name}' cannot be replaced; choose another name")
 
         def add(part: Any) -> Any:
+            file = Path(inspect.currentframe().f_back.f_code.co_filename)
             self._added[name] = part
+            self._sources[name] = hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()
             return part
 
         return add
@@ -71,6 +77,10 @@ class Registry(Mapping[str, Any]):
         """Raise `InputError` if there is no part of that name; imports nothing."""
         if name not in self:
             raise InputError(f"unknown {self.kind} '{name}'; there are {', '.join(self)}")
+
+    def source_of(self, name: str) -> str | None:
+        """Return a SHA-256 of the file that added a part; None for the library's own."""
+        return self._sources.get(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._places or name in self._added

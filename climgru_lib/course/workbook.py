@@ -97,7 +97,7 @@ class Workbook:
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
         run_dir = self._run_dir(recipe, data, seed, precision)
-        watch = ScoreCurve(recipe, data, run_dir, points) if points and recipe.is_network else None
+        watch = ScoreCurve(recipe, data, run_dir, seed, points) if points and recipe.is_network else None
         compute = {"device": device, "precision": precision}
         return fit.train(recipe, data, run_dir, seed=seed, resume=True, watch=watch, **compute)
 

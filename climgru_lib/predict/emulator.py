@@ -122,7 +122,7 @@ class Emulator:
         """
         self._require_own(data)
         months = range(self.first, len(data.months)) if months is None else months
-        if not self.first <= months.start < months.stop:
+        if not self.first <= months.start < months.stop <= len(data.months):
             raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
         if self.recipe.is_fitted:
             maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]

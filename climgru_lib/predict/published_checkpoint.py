@@ -36,6 +36,9 @@ AS_PUBLISHED = {
     "ignore": [],
     "padding": "zeros",
     "strides": list(STRIDES),
+    "encoder": "published",
+    "core": "gru",
+    "head_kind": "dense",
 }
 _SEASON = season.channels(AS_PUBLISHED["season"])
 _CONFIGURATION = re.compile(
@@ -95,11 +98,13 @@ def import_checkpoint(
     with checkpoint.open("rb") as file:
         source = {"file": checkpoint.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     identity = fit.identity(recipe, data, seed="unknown") | {"imported": source}
-    if runs.begin(run_dir, identity, resume=True) == "finished":
-        print(f"reused the finished run {run_dir.name}")
-        return run_dir
-    weights.save_weights(run_dir, network)
-    runs.finish(run_dir, **fit.facts(recipe, data, network))
+    runs.require_free_or_run(run_dir)
+    with runs.locked(run_dir):
+        if runs.begin(run_dir, identity, resume=True) == "finished":
+            print(f"reused the finished run {run_dir.name}")
+        else:
+            weights.save_weights(run_dir, network)
+            runs.finish(run_dir, **fit.facts(recipe, data, network))
     return run_dir
 
 

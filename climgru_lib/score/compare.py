@@ -15,6 +15,7 @@ from scipy.stats import t as student
 from ..contract import InputError, month_labels
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
+from ..grid import matching
 from ..predict.output import open_prediction
 from .metrics import score_fields
 
@@ -121,7 +122,7 @@ def differences(
     for result in scores:
         members = denormalise(data.scenarios[result["ssp"]].targets, data.normalizer)
         start, stop = (data.months.tolist().index(month) for month in result["months"])
-        predictions = [_prediction(folder, result) for folder in (run_dir, other_dir)]
+        predictions = [_prediction(folder, result, data) for folder in (run_dir, other_dir)]
         targets = [name for name in data.targets if all(name in prediction for prediction in predictions)]
         fields = [np.stack([one[name].values for name in targets], axis=1) for one in predictions]
         score = partial(_scores, targets=targets, data=data)
@@ -140,8 +141,8 @@ def differences(
     return pd.DataFrame(rows.values(), index, ["difference", "+-", "low", "high"])
 
 
-def _prediction(run_dir: str | Path, result: dict[str, Any]) -> xr.Dataset:
-    """Return the prediction of a slice."""
+def _prediction(run_dir: str | Path, result: dict[str, Any], data: EmulationData) -> xr.Dataset:
+    """Return the prediction of a slice, its cells in the order of the data."""
     prediction = open_prediction(run_dir)
     months = month_labels(prediction).tolist()
     if prediction.attrs["ssp"] != result["ssp"] or not set(result["months"]) <= set(months):
@@ -149,7 +150,13 @@ def _prediction(run_dir: str | Path, result: dict[str, Any]) -> xr.Dataset:
             f"{run_dir} holds predictions of {prediction.attrs['ssp']} {months[0]}..{months[-1]}, not of "
             f"{result['ssp']} {'..'.join(result['months'])}; evaluate both runs on the same split"
         )
-    return prediction.isel(time=slice(months.index(result["months"][0]), months.index(result["months"][1]) + 1))
+    cells = {
+        "lat": matching(prediction["lat"].values, data.lat),
+        "lon": matching(prediction["lon"].values, data.lon, 360),
+    }
+    return prediction.isel(
+        time=slice(months.index(result["months"][0]), months.index(result["months"][1]) + 1), **cells
+    )
 
 
 def _scores(prediction: np.ndarray, truth: np.ndarray, targets: Sequence[str], data: EmulationData) -> dict[str, float]:

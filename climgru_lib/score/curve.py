@@ -33,12 +33,14 @@ class ScoreCurve:
     data : EmulationData
         Prepared, with its split.
     run_dir : Path
+    seed : int
+        Of the training; the number of batches depends on it.
     points : int
         How often to score, evenly over all batches; the last point is the end.
     """
 
-    def __init__(self, recipe: Recipe, data: EmulationData, run_dir: Path, points: int = 12):
-        total = RunSampler(data, recipe, 0, torch.device("cpu")).n_batches(recipe.epochs)
+    def __init__(self, recipe: Recipe, data: EmulationData, run_dir: Path, seed: int, points: int = 12):
+        total = RunSampler(data, recipe, seed, torch.device("cpu")).n_batches(recipe.epochs)
         self.recipe, self.data, self.run_dir = recipe, data, run_dir
         self.steps = {round(total * point / points) for point in range(1, points + 1)}
         self.slices = data.split.scored_months(len(data.months), recipe.window, recipe.lead)

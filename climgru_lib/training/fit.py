@@ -22,12 +22,15 @@ from torch import nn
 from ..contract import InputError
 from ..data.tensors import EmulationData
 from ..grid import area_weights
-from ..models import FitSeries
+from ..models import MODELS, FitSeries
+from ..models.cores import CORES
+from ..models.encoders import ENCODERS
+from ..models.heads import HEADS
 from ..progress import doing
 from . import runs, weights
 from .batches import RunSampler
 from .devices import matmul_precision, pick_device
-from .losses import CompositeLoss
+from .losses import COMBINATIONS, LOSSES, CompositeLoss, with_defaults
 from .recipe import Recipe
 
 LIGHTNING_PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
@@ -54,7 +57,8 @@ def train(
     data : EmulationData
         From `tensors.prepare` with the recipe's season; its split says what may be trained on.
     run_dir : str or Path
-        A finished run of the same recipe, data, seed and code is reused; an unfinished one needs ``resume``.
+        A finished run of the same recipe, data, seed, `runs.NUMERICS` and torch is reused; an unfinished one needs
+        ``resume``.
     seed : int
         Seeds initial weights, dropout and batch order.
     device : {"auto", "cpu", "cuda"}
@@ -82,12 +86,7 @@ def train(
     if precision not in LIGHTNING_PRECISIONS:
         raise InputError(f"unknown precision '{precision}'; there are {', '.join(LIGHTNING_PRECISIONS)}")
     where = pick_device(device)
-    if recipe.season != data.season:
-        raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
-    if not data.training_targets(recipe.window, recipe.lead):
-        raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
-    with torch.device("meta"):  # refuses what cannot be built before the folder is touched
-        recipe.build(len(data.channels), (len(data.lat), len(data.lon)))
+    _require_trainable(recipe, data)
     runs.require_free_or_run(run_dir)
     with runs.locked(run_dir):
         if runs.begin(run_dir, identity(recipe, data, seed, precision), resume) == "finished":
@@ -114,6 +113,25 @@ def train(
     return run_dir
 
 
+def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
+    """Refuse what cannot be trained before a folder is touched; a network without numbers is built in no time."""
+    if recipe.season != data.season:
+        raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
+    if not data.training_targets(recipe.window, recipe.lead):
+        raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
+    grid = (len(data.lat), len(data.lon))
+    with torch.device("meta"):
+        model = recipe.build(len(data.channels), grid, len(data.targets))
+        if recipe.start_at_mean:
+            model.start_at(torch.zeros(len(data.targets), *grid))
+    recipe.visible(torch.zeros(1, len(data.channels), 1, 1), data.channels)
+    if recipe.is_network:
+        terms = with_defaults(recipe.loss, data.targets)
+        CompositeLoss(terms, data.targets, settings=recipe.loss_settings, combination=recipe.combination)
+        if recipe.is_fitted:
+            recipe.require_loss_of_coefficients(terms)
+
+
 def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> nn.Module:
     """Build the model, fitted in so far as it has a closed form, and otherwise as training starts."""
     torch.manual_seed(seed)
@@ -132,12 +150,25 @@ def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: st
     return {
         "recipe": recipe.to_json(),
         "split": data.split.name,
+        "withheld": [str(stretch) for stretch in data.split.withheld],
+        "loss": with_defaults(recipe.loss, data.targets) if recipe.is_network else {},
+        "added": _sources_of_added_parts(recipe),
         "seed": seed,
         "data": data.fingerprint,
         "numerics": runs.NUMERICS,
         "torch": importlib.metadata.version("torch"),
         "precision": precision,
     }
+
+
+def _sources_of_added_parts(recipe: Recipe) -> dict[str, str]:
+    """Return what tells states of a user's own parts apart, by kind and name; the library's have `NUMERICS`."""
+    parts = [(MODELS, recipe.model), (COMBINATIONS, recipe.combination)]
+    parts += [(LOSSES, term.partition("_")[2]) for term in recipe.loss]
+    kinds = ((ENCODERS, "encoder"), (CORES, "core"), (HEADS, "head_kind"))
+    parts += [(registry, recipe.architecture[key]) for registry, key in kinds if key in recipe.architecture]
+    found = {f"{registry.kind} {name}": registry.source_of(name) for registry, name in parts}
+    return {part: source for part, source in found.items() if source}
 
 
 def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, Any]:

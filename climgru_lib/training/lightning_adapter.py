@@ -148,7 +148,7 @@ class TrainingLog(lightning.Callback):
             if not bad:
                 continue
             kept = "the latest checkpoint"
-            if all(torch.isfinite(value).all() for value in module.model.parameters()):
+            if all(torch.isfinite(value).all() for value in module.model.state_dict().values()):
                 save_weights(self.run_dir, module.model)
                 kept = "the weights before it"
             raise InputError(
@@ -170,6 +170,7 @@ class TrainingLog(lightning.Callback):
             module.model.train()
         due = self.stop_signal or time.monotonic() - self.saved > CHECKPOINT_SECONDS
         if due and self.batches < self.n_batches:
+            self._require_finite(trainer, module)
             trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
             self.saved = time.monotonic()
             if self.stop_signal:

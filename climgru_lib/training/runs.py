@@ -114,7 +114,8 @@ def read_run(run_dir: str | Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text())
         schema = run.get("schema", 1)
-    except (ValueError, AttributeError) as error:
+        run["status"], run["recipe"]["model"], run["split"]
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged; train the run again") from error
     if schema > SCHEMA:
         raise InputError(f"{run_dir} was made by climgru {run.get('climgru')}, a later version; update this one")
@@ -165,7 +166,7 @@ def begin(run_dir: Path, identity: dict[str, Any], resume: bool) -> str:
     run_dir : Path
         Made if absent.
     identity : dict
-        Recipe, split, seed, data fingerprint, code version, precision: what must agree for a run to be the same.
+        Recipe, split, seed, data fingerprint, `NUMERICS`, torch, precision: what must agree for a run to be the same.
     resume : bool
         Whether an unfinished run may be continued.
 

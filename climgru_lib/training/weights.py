@@ -29,5 +29,7 @@ def load_weights(run_dir: Path, model: nn.Module) -> nn.Module:
     try:
         model.load_state_dict(safetensors.torch.load_file(path))
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path} cannot be used ({str(error).splitlines()[0]}); train the run again") from error
+        raise InputError(
+            f"{path} cannot be used ({str(error).splitlines()[0]}); delete the folder and train the run again"
+        ) from error
     return model

@@ -98,6 +98,18 @@ def test_a_setting_of_its_own_reaches_the_loss():
         CompositeLoss({"tas_power": 1.0}, settings={"power": {"gamma": 1}})
 
 
+def test_a_changed_file_is_another_run(dataset, tmp_path):
+    file = tmp_path / "power.py"
+    for exponent in (1.5, 2.5):
+        file.write_text((FILES / "power_loss.py").read_text().replace("1.5", str(exponent)))
+        runpy.run_path(str(file))
+        recipe = with_settings(TINY, ["loss.tas_power=1.0"])
+        if exponent == 1.5:
+            train(recipe, prepare(dataset, recipe.season, LATE), tmp_path / "run", progress=False)
+    with pytest.raises(InputError, match=r"holds another run \(its added loss power is"):
+        train(recipe, prepare(dataset, recipe.season, LATE), tmp_path / "run", progress=False)
+
+
 def test_learned_weights_are_trained_and_saved(dataset, tmp_path):
     runpy.run_path(str(FILES / "uncertainty.py"))
     run_dir = used(replace(TINY, combination="uncertainty", learning_rate=1e-2), dataset, tmp_path / "run")
@@ -153,5 +165,5 @@ def test_a_study_is_one_file(store, tmp_path, capsys, monkeypatch):
 
 
 def test_names_of_the_library_are_taken():
-    with pytest.raises(InputError, match="has a encoder 'published' already"):
+    with pytest.raises(InputError, match="the library's encoder 'published' cannot be replaced"):
         ENCODERS.register("published")

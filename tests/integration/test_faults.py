@@ -15,12 +15,13 @@ from climgru_lib.contract import InputError
 from climgru_lib.data import splits, tensors
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.predict import Emulator, emulator
-from climgru_lib.score import evaluate
+from climgru_lib.score import compare, evaluate
 from climgru_lib.training import recipes, runs
 from climgru_lib.training.fit import train
 from climgru_lib.training.recipe import Recipe
 
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24),))
+LONG = Split("long", (Stretch("ssp370", -60),), (Stretch("ssp370", -48),))  # four blocks of a year
 LINEAR = replace(recipes.named("pattern-scaling"), season="none")
 TINY = Recipe("tiny", "conv_gru", {"width": 4, "hidden": 8, "head": 16}, epochs=2, cosine_epochs=2, learning_rate=1e-3)
 
@@ -154,6 +155,39 @@ def test_another_version_of_torch_is_another_run(prepared, finished, monkeypatch
     monkeypatch.setattr("importlib.metadata.version", lambda package: "0.0")
     with pytest.raises(InputError, match=r"its torch is \d.*, not 0.0"):
         train(LINEAR, prepared, finished, progress=False)
+
+
+def test_two_runs_are_compared_cell_by_cell_whatever_the_order_of_their_training(dataset, tmp_path):
+    recipe = replace(recipes.named("climatology"), season="none")
+    found = {}
+    for name, data in (("north", dataset), ("south", dataset.isel(lat=slice(None, None, -1)))):
+        found[name] = train(recipe, tensors.prepare(data, "none", LONG), tmp_path / name, progress=False)
+    data = {name: Emulator.open(run_dir).load(dataset) for name, run_dir in found.items()}
+    scores = {name: evaluate(run_dir, data[name], LONG) for name, run_dir in found.items()}
+    assert scores["south"][0]["avg"]["score"] == pytest.approx(scores["north"][0]["avg"]["score"], rel=1e-5)
+    table = compare.differences(found["north"], found["south"], scores["north"], data["north"])
+    assert table["difference"].abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"loss": {"tas_l1": 1.0, "snow_mse": 1.0}},
+        {"architecture": {"width": 4, "hidden": 8, "head": 16, "core": "none"}},
+        {"architecture": {"width": 6}},
+    ],
+    ids=["loss", "core", "width"],
+)
+def test_what_cannot_be_trained_leaves_no_folder(wrong, dataset, tmp_path):
+    with pytest.raises(InputError):
+        train(replace(TINY, **wrong), tensors.prepare(dataset, "published", LATE), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_changed_split_of_the_same_name_is_another_run(finished, dataset):
+    longer = Split("late", (Stretch("ssp370", -48),), LATE.scored)
+    with pytest.raises(InputError, match=r"its withheld is \['ssp370\[-36:\]'\], not \['ssp370\[-48:\]'\]"):
+        train(LINEAR, tensors.prepare(dataset, "none", longer), finished, progress=False)
 
 
 def test_unknown_precisions_are_refused(finished):

@@ -36,7 +36,7 @@ def data(dataset):
 @pytest.fixture(scope="module")
 def watched(data, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "watched"
-    return fit(CALM, data, run_dir, device="cpu", progress=False, watch=ScoreCurve(CALM, data, run_dir, points=5))
+    return fit(CALM, data, run_dir, device="cpu", progress=False, watch=ScoreCurve(CALM, data, run_dir, 0, points=5))
 
 
 def test_watching_changes_no_weight(data, watched, tmp_path):
@@ -67,7 +67,7 @@ def test_a_resumed_curve_has_every_point_once(data, watched, tmp_path, monkeypat
         return gather(self, chosen)
 
     monkeypatch.setattr("climgru_lib.training.lightning_adapter.CHECKPOINT_SECONDS", 0)  # a checkpoint after each batch
-    watch = ScoreCurve(CALM, data, tmp_path / "run", points=5)
+    watch = ScoreCurve(CALM, data, tmp_path / "run", 0, points=5)
     with monkeypatch.context() as patch:
         patch.setattr(RunSampler, "batch", stopping)
         with pytest.raises(MemoryError):
