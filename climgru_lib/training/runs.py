@@ -114,8 +114,7 @@ def read_run(run_dir: str | Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text())
         schema = run.get("schema", 1)
-        run["status"], run["recipe"]["model"], run["split"]
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged; train the run again") from error
     if schema > SCHEMA:
         raise InputError(f"{run_dir} was made by climgru {run.get('climgru')}, a later version; update this one")
@@ -125,8 +124,10 @@ def read_run(run_dir: str | Path) -> dict[str, Any]:
 def require_finished(run_dir: str | Path) -> dict[str, Any]:
     """Return ``run.json`` of a finished run; raise `InputError` if it is unfinished."""
     run = read_run(run_dir)
-    if run["status"] != "finished":
+    if run.get("status") != "finished":
         raise InputError(f"the run in {run_dir} is not finished; go on with `climgru train {run_dir} --resume ...`")
+    if "recipe" not in run:
+        raise InputError(f"{Path(run_dir) / RUN} holds no recipe; train the run again")
     return run
 
 
