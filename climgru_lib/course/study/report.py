@@ -138,6 +138,7 @@ def plot_curves(
         axis.set_yscale("log")
         for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
             ticks(StrMethodFormatter("{x:.3g}"))
+        axis.tick_params(axis="y", which="both", labelsize=6)
     for axis in axes[-1]:
         axis.set_xlabel("optimiser steps")
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(labels), 5))
