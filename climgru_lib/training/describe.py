@@ -65,10 +65,9 @@ def _setting(name: str, value: object, meaning: str) -> list[str]:
 def meanings(documented: type) -> dict[str, str]:
     """Return what the section Parameters of a numpydoc docstring says, by name; names listed together share it."""
     section = re.search(r"Parameters\n-+\n(.*?)(?=\n\n\w[^\n]*\n-+\n|\Z)", inspect.getdoc(documented) or "", re.S)
+    entries = section.group(1) if section else ""
     found: dict[str, str] = {}
-    for names, kind, text in re.findall(
-        r"^(\w[\w, ]*?) : ([^\n]*)\n?((?:[ \n][^\n]*\n?)*)", section.group(1) if section else "", re.M
-    ):
+    for names, kind, text in re.findall(r"^(\w[\w, ]*?) : ([^\n]*)\n?((?:[ \n][^\n]*\n?)*)", entries, re.M):
         said = " ".join(textwrap.dedent(text).split())
         found |= dict.fromkeys(names.split(", "), said or kind)
     return found
