@@ -70,6 +70,28 @@ def test_the_readme_tells_the_mean_over_seeds():
     )
 
 
+VERDICTS = [
+    ("season", "with season", "without season", r"sees insolation \((\S+) ± (\S+)\)"),
+    ("season", "with season, published start", "without season, published start", r"published start \((\S+) ± (\S+)\)"),
+    ("season", "with season, one epoch", "without season, one epoch", r"after one epoch \((\S+) ± (\S+),"),
+    ("season", "with season, lead 0", "without season, lead 0", r"at lead 0 \((\S+) ± (\S+),"),
+    ("season", "with season, no rsdt", "without season, no rsdt", r"without insolation \((\S+) ± (\S+)\)"),
+    ("first-final", "Conv-GRU (final)", "3D-CNN (first)", r"beats the first: \*\*within noise\*\* \((\S+) ± (\S+)\)"),
+]
+
+
+@pytest.mark.parametrize(("name", "label", "less", "pattern"), VERDICTS, ids=lambda value: value if value else "")
+def test_the_verdicts_of_the_readme_are_those_of_the_rows(name, label, less, pattern):
+    sentence = next(line for line in markdown()["README"].splitlines() if line.startswith("Verdicts on what"))
+    mean, error = re.search(pattern, sentence).groups()
+    rows = rows_of(name)
+    scores = rows[rows["split"] == "clean"].pivot_table(index="seed", columns="label", values="score")
+    difference = scores[label] - scores[less]
+    digits = len(mean.partition(".")[2])
+    assert mean == f"{difference.mean():+.{digits}f}"
+    assert error == f"{difference.std() / len(difference) ** 0.5:.{digits}f}"
+
+
 def check_scores(name: str, table: list[tuple[str, ...]]) -> None:
     """Compare means and standard deviations of the score, ssp126 and ssp585, with the rows of a study."""
     rows = pd.read_csv(RESULTS / f"{name}.csv")
