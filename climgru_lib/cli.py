@@ -93,6 +93,7 @@ def _data_commands(parsers) -> None:
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weather (default 0)")
     check = _command(data, "check", "data_check", "check a store against the data contract")
     check.add_argument("path", metavar="PATH", help="Zarr store, NetCDF file or 'embedded'")
+    _extension_option(check)
     check.add_argument(
         "--write-manifest", action="store_true", help="then write sizes and SHA-256 of all files beside the store"
     )
@@ -147,6 +148,7 @@ def _run_commands(parsers) -> None:
     draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another target of the prediction")
     draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
     draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
+    _extension_option(draw)
 
 
 def _submission_commands(parsers) -> None:

@@ -70,7 +70,7 @@ def train(args: Namespace) -> None:
         from .data import store, tensors
         from .score.evaluation import evaluate
         from .training import fit
-        from .training.recipe import with_settings
+        from .training.settings import with_settings
 
         _set_threads(args)
         recipe = with_settings(recipe, args.settings)

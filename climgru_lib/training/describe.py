@@ -37,7 +37,7 @@ def listing() -> str:
 
 
 def described(recipe: Recipe) -> str:
-    """Return every setting of a recipe, as `recipe.with_settings` takes it, with its meaning."""
+    """Return every setting of a recipe, as `settings.with_settings` takes it, with its meaning."""
     of_recipe, of_model = meanings(Recipe), meanings(MODELS[recipe.model])
     lines = [f"{recipe.name}: {ABOUT[recipe.name]}", ""]
     for name, value in recipe.to_json().items():

@@ -21,7 +21,6 @@ from torch import nn
 
 from ..contract import InputError
 from ..data.tensors import EmulationData
-from ..grid import area_weights
 from ..models import MODELS, FitSeries
 from ..models.cores import CORES
 from ..models.encoders import ENCODERS
@@ -30,7 +29,7 @@ from ..progress import doing
 from . import runs, weights
 from .batches import RunSampler
 from .devices import matmul_precision, pick_device
-from .losses import COMBINATIONS, LOSSES, CompositeLoss, with_defaults
+from .losses import COMBINATIONS, LOSSES, with_defaults
 from .recipe import Recipe
 
 LIGHTNING_PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
@@ -126,10 +125,7 @@ def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
             model.start_at(torch.zeros(len(data.targets), *grid))
     recipe.visible(torch.zeros(1, len(data.channels), 1, 1), data.channels)
     if recipe.is_network:
-        terms = with_defaults(recipe.loss, data.targets)
-        CompositeLoss(terms, data.targets, settings=recipe.loss_settings, combination=recipe.combination)
-        if recipe.is_fitted:
-            recipe.require_loss_of_coefficients(terms)
+        recipe.build_loss(data.targets)
 
 
 def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> nn.Module:
@@ -219,16 +215,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
     from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    loss = CompositeLoss(
-        recipe.loss,
-        data.targets,
-        dice_per_sample=recipe.dice_per_sample,
-        area_weights=torch.from_numpy(area_weights(data.lat)).float() if recipe.area_weighted else None,
-        settings=recipe.loss_settings,
-        combination=recipe.combination,
-    )
-    if recipe.is_fitted:
-        recipe.require_loss_of_coefficients(loss.names)
+    loss = recipe.build_loss(data.targets, data.lat)
     sampler = RunSampler(data, recipe, seed, device)
     module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
     callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ..contract import InputError, of_role
@@ -14,7 +13,10 @@ from ..data import season
 from ..models import MODELS
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
+
+    from .losses import CompositeLoss
 
 #: Weights of the published composite: the loss of tas plus the loss of pr.
 PUBLISHED_LOSS = {
@@ -128,16 +130,13 @@ class Recipe:
                 raise InputError(f"ignore takes forcings ({', '.join(of_role('forcing'))}), got '{name}'")
 
     def check(self) -> None:
-        """Check the settings against the model and the losses that they name.
+        """Check the settings against the model that they name.
 
         Raises
         ------
         InputError
             If one is unknown or does not go with the model.
         """
-        from .losses import CompositeLoss
-
-        CompositeLoss(self.loss, of_role("target"), settings=self.loss_settings, combination=self.combination)
         model, known = MODELS[self.model], self.architecture_settings()
         for key in self.architecture:
             if key not in known:
@@ -146,11 +145,42 @@ class Recipe:
             raise InputError(f"{self.model} is fitted to all forcings; only a plain network can ignore some")
         if self.start_at_mean and not hasattr(model, "start_at"):
             raise InputError(f"{self.model} has no last layer of maps that could start_at_mean")
-        if self.is_network and self.is_fitted:
-            self.require_loss_of_coefficients(self.loss)
 
-    def require_loss_of_coefficients(self, terms: Iterable[str]) -> None:
-        """Raise `InputError` if terms of the loss look at maps."""
+    def build_loss(self, targets: Sequence[str], lat: np.ndarray | None = None) -> CompositeLoss:
+        """Build the loss of a training.
+
+        Parameters
+        ----------
+        targets : sequence of str
+            Of the data.
+        lat : array, shape (lat,), degrees north, optional
+            For area weights, where the recipe has them.
+
+        Raises
+        ------
+        InputError
+            If a loss is unknown or does not go with the model.
+        """
+        import torch
+
+        from ..grid import area_weights
+        from .losses import CompositeLoss
+
+        weighted = self.area_weighted and lat is not None
+        loss = CompositeLoss(
+            self.loss,
+            targets,
+            dice_per_sample=self.dice_per_sample,
+            area_weights=torch.from_numpy(area_weights(lat)).float() if weighted else None,
+            settings=self.loss_settings,
+            combination=self.combination,
+        )
+        if self.is_network and self.is_fitted:
+            self._require_loss_of_coefficients(loss.names)
+        return loss
+
+    def _require_loss_of_coefficients(self, terms: Iterable[str]) -> None:
+        """Refuse terms of the loss that look at maps."""
         of_maps = [name for name in terms if name.partition("_")[2] not in ("l1", "mse")]
         if of_maps or self.area_weighted:
             raise InputError(
@@ -224,63 +254,3 @@ class Recipe:
         if unknown:
             raise InputError(f"the recipe has settings of another version of climgru: {', '.join(unknown)}")
         return cls(**values)
-
-
-def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
-    """Change fields of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    settings : iterable of str
-        ``key=value`` with a field of `Recipe` or a dotted entry of ``architecture`` or ``loss``
-        (``loss.pr_dice=0.7``); the value is JSON, or a plain word.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    InputError
-        If a key is unknown or a value has the wrong type.
-    """
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set wants key=value, got '{setting}'")
-        head, _, entry = key.partition(".")
-        old = changes.get(head, getattr(recipe, head, None)) if head in _SETTABLE else None
-        if old is None or bool(entry) != isinstance(old, dict):
-            raise InputError(f"no setting '{key}'; there are {', '.join(_SETTABLE)} (architecture.KEY, loss.TERM)")
-        value = _parse(text)
-        kind = _entry_type(recipe, head, entry) if entry else type(old)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if kind and type(value) is not kind:
-            raise InputError(f"{key} wants a {kind.__name__}, got '{text}'")
-        changes[head] = {**old, entry: value} if entry else value
-    changed = replace(recipe, **changes)
-    if changes:
-        changed.check()
-    return changed
-
-
-def _entry_type(recipe: Recipe, head: str, entry: str) -> type | None:
-    """Return the JSON type of an entry of ``architecture`` or ``loss``; None if the model has no such setting."""
-    if head in ("loss", "loss_settings"):
-        return {"loss": float, "loss_settings": dict}[head]
-    parameter = inspect.signature(MODELS[recipe.model]).parameters.get(entry)
-    kind = parameter and type(parameter.default)
-    return {tuple: list, type(None): dict}.get(kind, kind)
-
-
-_SETTABLE = tuple(f.name for f in fields(Recipe) if f.name not in ("name", "model"))
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text

@@ -24,7 +24,8 @@ from climgru_lib.predict import Emulator, StochasticEmulator
 from climgru_lib.score import evaluate
 from climgru_lib.training.fit import train
 from climgru_lib.training.losses import COMBINATIONS, LOSSES
-from climgru_lib.training.recipe import Recipe, with_settings
+from climgru_lib.training.recipe import Recipe
+from climgru_lib.training.settings import with_settings
 
 FILES = Path(__file__).with_name("extensions")
 LATE = Split("late", (Stretch("ssp370", -36),), (Stretch("ssp370", -24),))

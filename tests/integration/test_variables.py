@@ -30,8 +30,8 @@ from climgru_lib.score import calibration, compare, evaluate
 from climgru_lib.score.tables import score_table, to_text
 from climgru_lib.training.fit import train
 from climgru_lib.training.losses import CompositeLoss
-from climgru_lib.training.recipe import with_settings
 from climgru_lib.training.recipes import named
+from climgru_lib.training.settings import with_settings
 
 FILES = Path(__file__).with_name("extensions")
 LATE = Split("late", (Stretch("ssp370", -60),), (Stretch("ssp370", -48),))
@@ -203,7 +203,7 @@ def test_the_loss_of_the_table_is_that_of_a_target_that_a_recipe_does_not_name(w
         CompositeLoss({"tasmax_mse": 1.0})
     VARIABLES["tasmax"] = replace(VARIABLES["tasmax"], loss="dice")
     with pytest.raises(InputError, match=r"learns coefficients of patterns.*got tasmax_dice"):
-        COMPACT.require_loss_of_coefficients(CompositeLoss(COMPACT.loss, SOME).names)
+        COMPACT.build_loss(SOME)
 
 
 def test_the_contract_judges_it_by_its_entry(warm, warm_store, dataset):

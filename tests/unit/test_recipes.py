@@ -12,8 +12,9 @@ from climgru_lib.course.study import calm_start
 from climgru_lib.data import splits
 from climgru_lib.models import MODELS
 from climgru_lib.training import recipes
-from climgru_lib.training.recipe import Recipe, with_settings
+from climgru_lib.training.recipe import Recipe
 from climgru_lib.training.recipes import RECIPES, named
+from climgru_lib.training.settings import with_settings
 
 
 def n_parameters(recipe, n_channels=6):

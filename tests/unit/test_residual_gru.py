@@ -12,8 +12,9 @@ from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.models import ResidualGP, ResidualGru
 from climgru_lib.training import weights
 from climgru_lib.training.fit import fit_series
-from climgru_lib.training.recipe import Recipe, with_settings
+from climgru_lib.training.recipe import Recipe
 from climgru_lib.training.recipes import named
+from climgru_lib.training.settings import with_settings
 
 LATE = Split("late", (Stretch("ssp370", -36), Stretch("ssp585")), (Stretch("ssp370", -24),))
 RECIPE = replace(named("compact"), window=4, architecture={"width": 4, "modes": 5, "dropout": 0.0})

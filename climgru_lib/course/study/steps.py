@@ -12,7 +12,6 @@ from torch import Tensor
 from ...data.tensors import EmulationData
 from ...training.batches import Batch, RunSampler
 from ...training.lightning_adapter import Emulation
-from ...training.losses import CompositeLoss
 from ...training.recipe import Recipe
 from .measure import Row, in_turn
 
@@ -51,7 +50,7 @@ class Trainee:
         model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
         if recipe.start_at_mean:
             model.start_at(data.mean_target(recipe.window, recipe.lead))
-        self.module = Emulation(model, CompositeLoss(recipe.loss, data.targets), recipe, steps).to(device).train()
+        self.module = Emulation(model, recipe.build_loss(data.targets, data.lat), recipe, steps).to(device).train()
         (self.optimizer,), schedules = self.module.configure_optimizers()
         self.schedules = [schedule["scheduler"] for schedule in schedules if schedule["interval"] == "step"]
         self.autocast = lambda: torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
