@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ...training import runs
+from ...training import files, runs
 from ...training.batches import RunSampler
 from ...training.devices import matmul_precision, pick_device
 from ...training.fit import identity
@@ -242,8 +242,6 @@ def attempt(part: Part, left: float) -> dict[str, Any]:
             return blank | {"status": f"not run: would take {wanted / 60:.1f} min, {max(left, 0) / 60:.1f} min left"}
         found = part.work()
     except Exception as error:
-        if isinstance(error, runs.Stopped):
-            raise
         return blank | {"status": f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
     return blank | {"status": "done", "seconds": time.monotonic() - started} | found
 
@@ -257,4 +255,4 @@ def _write(folder: Path, results: dict[str, Any], tables: dict[str, list[dict[st
     runs.write_json(folder / "results.json", results)
     for name, rows in tables.items():
         if rows:
-            runs.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)
+            files.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)

@@ -13,7 +13,7 @@ from ...predict.emulator import Emulator
 from ...score.curve import read_curve
 from ...score.evaluation import score_slice
 from ...score.tables import columns, scored_targets
-from ...training import runs
+from ...training import files
 from ..workbook import Workbook
 from . import report
 from .plan import Study, Trial
@@ -57,7 +57,7 @@ def run(
     ------
     InputError
         If there is no such profile or the data are too short for a split.
-    runs.Stopped
+    stopping.Stopped
         If a signal came: the same call continues.
     """
     profile = profile or "quick"
@@ -84,7 +84,7 @@ def collect(book: Workbook, study: Study, seeds: range, device: str = "auto") ->
         curves += curve_of(trial, run_dir, scored[0])
         alike.setdefault((trial.label, trial.split), []).append(run_dir)
         for file, table in (("rows", rows), ("curves", curves)):
-            runs.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
+            files.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
     means = [
         {"label": label, "split": split, "seeds": len(run_dirs)} | row_of(number, slice_)
         for (label, split), run_dirs in alike.items()
@@ -92,7 +92,7 @@ def collect(book: Workbook, study: Study, seeds: range, device: str = "auto") ->
         for number, slice_ in enumerate(mean_of_runs(book, run_dirs))
     ]
     if means:
-        runs.write_atomically(book.folder / "means.csv", pd.DataFrame(means).to_csv)
+        files.write_atomically(book.folder / "means.csv", pd.DataFrame(means).to_csv)
     return pd.DataFrame(rows), pd.DataFrame(curves)
 
 
