@@ -120,6 +120,8 @@ class TrainingLog(lightning.Callback):
 
     def on_train_start(self, trainer, module) -> None:
         """Restore the random state, and take the signals back from Lightning."""
+        if trainer.ckpt_path and self.random_state is None:
+            raise ValueError("it does not tell where the training was left")
         self.began = True
         if self.random_state:
             torch.set_rng_state(self.random_state[0])
