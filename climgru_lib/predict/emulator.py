@@ -159,7 +159,7 @@ class Emulator:
 
     def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
         """Dress fields (time, target, lat, lon) of the months from ``first`` on as CF; see `output.as_dataset`."""
-        provenance = {key: self.run[key] for key in ("split", "seed", "data")}
+        provenance = {key: self.run[key] for key in ("split", "seed", "data", "numerics", "torch") if key in self.run}
         title = f"Climate emulation of {ssp} by {self.recipe.name}"
         attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
         return as_dataset(fields, data, first, attrs)
