@@ -65,7 +65,7 @@ def used(recipe, dataset, folder):
     ("file", "settings", "changes"),
     [
         ("pooled_encoder", "architecture.encoder=pooled", ['architecture.encoder_settings={"box": 3}']),
-        ("conv_lstm_core", "architecture.core=conv_lstm", ['architecture.core_settings={"cells": 2}']),
+        ("fading_core", "architecture.core=fading", ['architecture.core_settings={"life": 2.0}']),
         ("low_rank_head", "architecture.head_kind=patterns", ["start_at_mean=true"]),
         ("power_loss", "loss.tas_power=1.0", ['loss_settings.power={"exponent": 1.2}']),
         ("uncertainty", "combination=uncertainty", []),
@@ -79,8 +79,8 @@ def test_a_part_of_a_network_is_one_file(file, settings, changes, dataset, tmp_p
 
 
 def test_a_core_that_shares_nothing_sees_every_window_by_itself():
-    runpy.run_path(str(FILES / "conv_lstm_core.py"))
-    network = MODELS["conv_gru"](3, (6, 8), 4, hidden=5, head=7, dropout=0.0, core="conv_lstm").eval()
+    runpy.run_path(str(FILES / "fading_core.py"))
+    network = MODELS["conv_gru"](3, (6, 8), 4, hidden=5, head=7, dropout=0.0, core="fading").eval()
     months = torch.randn(2, 7, 3, 6, 8)
     with torch.no_grad():
         shared = network.forward_series(months, 3)
