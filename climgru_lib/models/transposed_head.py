@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from .heads import START_SHARE
+from .cnn3d import LocalConv1x1
 
 
 class TransposedHead(nn.Module):
-    """A dense layer to coarse maps, then transposed convolutions, each of which doubles the grid.
+    """A dense layer to coarse maps, transposed convolutions that each double the grid, and a sum in each cell.
 
     (..., features) -> (..., lat, lon). Long et al. 2015, arXiv:1411.4038; 4 x 4 kernels with stride 2 as in Radford et
-    al. 2016, arXiv:1511.06434. Beyond the edges there are zeros, in longitude too. The weights are the same everywhere;
-    what a cell has of its own is one number, its bias, as in the published head.
+    al. 2016, arXiv:1511.06434. Beyond the edges there are zeros, in longitude too. The last layer weighs the channels
+    in each cell on its own, as that of `compact-first`: with the same weights everywhere the season of land and sea is
+    not learned in a short training.
 
     Parameters
     ----------
@@ -29,30 +29,27 @@ class TransposedHead(nn.Module):
     """
 
     def __init__(
-        self, features: int, grid: tuple[int, int], dropout: float = 0.2, channels: int = 32, doublings: int = 3
+        self, features: int, grid: tuple[int, int], dropout: float = 0.2, channels: int = 64, doublings: int = 3
     ):
         super().__init__()
         self.grid = tuple(grid)
         self.coarse = (channels, *(-(-cells // 2**doublings) for cells in grid))
+        widths = [channels // 2**level for level in range(doublings + 1)]
+        layers: list[nn.Module] = [nn.GroupNorm(1, channels), nn.ReLU(), nn.Dropout(dropout)]
+        for before, after in pairwise(widths):
+            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.GroupNorm(1, after), nn.ReLU()]
         rows, columns = self.coarse[1:]
         self.dense = nn.Linear(features, channels * rows * columns)
-        widths = [max(channels // 2**level, 1) for level in range(doublings)] + [1]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.GroupNorm(1, before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)]
-        self.layers = nn.Sequential(*layers[:2], nn.Dropout(dropout), *layers[2:])
-        self.bias = nn.Parameter(torch.zeros(*self.grid))
+        self.layers = nn.Sequential(*layers)
+        self.last = LocalConv1x1(widths[-1], 1, self.grid)
 
-    @torch.no_grad()
     def start_at(self, field: Tensor) -> None:
-        """Take a map (lat, lon) as bias of the cells and shrink the weights of the last layer."""
-        self.layers[-1].weight.mul_(START_SHARE)
-        self.layers[-1].bias.zero_()
-        self.bias.copy_(field)
+        """Take a map (lat, lon) as bias of the last layer and shrink its weights."""
+        self.last.start_at(field[None])
 
     def forward(self, states: Tensor) -> Tensor:
         """Map states (..., features) to (..., lat, lon)."""
         coarse = self.dense(states).flatten(0, -2).unflatten(-1, self.coarse)
         rows, columns = self.grid
-        maps = self.layers(coarse)[:, 0, :rows, :columns]
-        return maps.unflatten(0, states.shape[:-1]) + self.bias
+        maps = self.layers(coarse)[:, :, None, :rows, :columns]
+        return self.last(maps)[:, 0, 0].unflatten(0, states.shape[:-1])

@@ -75,13 +75,13 @@ def test_no_core_sees_beyond_its_window(core):
 
 @pytest.mark.parametrize("parts", PARTS, ids=names)
 def test_a_network_starts_at_maps_but_for_a_tenth_of_chance(parts):
-    """A last layer without bias makes maps by chance; with a tenth of its weights they are a tenth as large."""
+    """A last layer whose bias is zero makes maps by chance; with a tenth of its weights they are a tenth as large."""
     network, months = network_with(**parts).eval(), series(2, 5)
     maps = torch.arange(2 * 63.0).view(2, 7, 9)
     with torch.no_grad():
         for head in (network.output_proj1, network.output_proj2):
-            last = [layer for layer in head.modules() if isinstance(layer, (nn.Linear, nn.ConvTranspose2d))][-1]
-            last.bias.zero_()
+            (*_, bias) = (parameter for name, parameter in head.named_parameters() if name.endswith("bias"))
+            bias.zero_()
         by_chance = network.forward_series(months, 3)
         network.start_at(maps)
         torch.testing.assert_close(network.forward_series(months, 3) - maps, 0.1 * by_chance, rtol=0, atol=1e-4)
@@ -267,7 +267,7 @@ def test_low_rank_maps_are_coefficients_times_maps():
 def test_transposed_convolutions_double_the_grid_and_cut_off_what_is_too_much():
     head = HEADS["transposed"](5, (7, 9), dropout=0.0, channels=8, doublings=2)
     assert head.coarse == (8, 2, 3)
-    assert [layer.out_channels for layer in head.layers if isinstance(layer, nn.ConvTranspose2d)] == [4, 1]
+    assert [layer.out_channels for layer in head.layers if isinstance(layer, nn.ConvTranspose2d)] == [4, 2]
     assert head(torch.zeros(2, 3, 5)).shape == (2, 3, 7, 9)
 
 

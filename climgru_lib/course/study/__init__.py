@@ -21,6 +21,12 @@ STUDIES = Registry(
         "season": "course.study.season:STUDY",
         "dice": "course.study.dice:STUDY",
         "first-final": "course.study.first_final:STUDY",
+        "core": "course.study.core:STUDY",
+        "encoder": "course.study.encoder:STUDY",
+        "window": "course.study.window:STUDY",
+        "tas-loss": "course.study.tas_loss:STUDY",
+        "loss-weights": "course.study.loss_weights:STUDY",
+        "head": "course.study.head:STUDY",
         "published": "course.study.published:STUDY",
     },
 )
