@@ -48,8 +48,9 @@ def test_forms_have_as_many_parameters_as_the_published_one(study, label):
 
 
 def test_equal_seconds_are_whole_epochs():
-    published, slow, slower = (equal_cost.Form({}, seconds) for seconds in (0.2, 0.4, 9.0))
-    assert [form.epochs_in(5, published) for form in (published, slow, slower)] == [5, 2, 1]
+    """Five epochs at 0.2 s are two and a half at 0.4 s: three are 1.2 times as long, two 1.25 times shorter."""
+    published, fast, slow, slower = (equal_cost.Form({}, seconds) for seconds in (0.2, 0.125, 0.4, 9.0))
+    assert [form.epochs_in(5, published) for form in (published, fast, slow, slower)] == [5, 8, 3, 1]
 
 
 @pytest.mark.parametrize("study", ARCHITECTURES)
@@ -76,8 +77,8 @@ def test_plans_compare_what_they_run_and_run_the_rest_in_full_alone(name):
     labels = {trial.label for trial in full}
     assert {(trial.seed, trial.split) for trial in full} == {(0, "clean"), (1, "clean")}
     assert len(full) == 2 * len(labels)
-    assert {trial.label for trial in quick} < labels or name == "head"
-    assert 3 <= len(quick) <= 4
+    assert {trial.label for trial in quick} < labels
+    assert 2 <= len(quick) <= 3
     against = STUDIES[name].against
     assert against.keys() | set(against.values()) == labels
     assert STUDIES[name].seeds == {"quick": 1, "full": 3}

@@ -2,8 +2,9 @@
 
 Every form has as many parameters as `compact-final` to within 10 %; the widths were found by counting. It is trained
 twice: for as many steps of the optimiser as `compact-final`, and, marked ``equal seconds``, for the whole number of
-epochs, at least one, that comes closest to the CPU seconds of that training. The seconds of a step are those of one
-thread of a CPU with PyTorch 2.13 and batches of 2 runs of 24 targets of two members, the least of several in turn.
+epochs, at least one, whose CPU seconds come closest, as a ratio, to those of that training. The seconds of a step are
+those of one thread of a shared CPU with PyTorch 2.13 and batches of 2 runs of 24 targets of two members, the least of
+four steps, all forms in turn. One learning rate serves all.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ class Form:
         return replace(recipe, architecture=architecture, epochs=epochs, cosine_epochs=epochs)
 
     def epochs_in(self, epochs: int, reference: Form) -> int:
-        """Return the epochs that take the seconds of those of the reference."""
-        return max(round(epochs * reference.seconds / self.seconds), 1)
+        """Return the whole number of epochs whose seconds are, as a ratio, closest to those of the reference."""
+        exact = epochs * reference.seconds / self.seconds
+        below = int(exact)
+        return below + (exact**2 > below * (below + 1))
 
 
 def plan_forms(

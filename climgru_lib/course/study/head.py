@@ -9,11 +9,11 @@ from .equal_cost import Form, against_first, plan_forms
 from .plan import Study, Trial
 
 FORMS = {
-    "dense (published)": Form({}, 0.165),
-    "transposed convolutions": Form({"head_kind": "transposed", "hidden": 104}, 0.28),
-    "low rank": Form({"head_kind": "low_rank", "hidden": 124}, 0.22),
+    "dense (published)": Form({}, 0.211),
+    "transposed convolutions": Form({"head_kind": "transposed", "hidden": 104}, 0.384),
+    "low rank": Form({"head_kind": "low_rank", "hidden": 124}, 0.246),
 }
-QUICK = tuple(FORMS)
+QUICK = ("dense (published)", "low rank")
 
 
 def plan(book: Workbook, seeds: Sequence[int]) -> Iterator[Trial]:

@@ -31,7 +31,7 @@ FORMS = (
     | {f"{label_of(window)}, lead 0": {"window": window, "lead": 0} for window in WINDOWS}
     | {f"{REFERENCE}, stride {stride}": {"stride": stride} for stride in STRIDES}
 )
-QUICK = (REFERENCE, "1 month", "1 month, lead 0", f"{REFERENCE}, lead 0")
+QUICK = (REFERENCE, "1 month", f"{REFERENCE}, lead 0")
 
 
 def plan(book: Workbook, seeds: Sequence[int]) -> Iterator[Trial]:
