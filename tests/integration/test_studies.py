@@ -71,7 +71,7 @@ def test_the_table_by_hand():
 
 def test_an_unknown_study_is_refused(capsys):
     assert main(["study", "seeds"]) == 2
-    known = "folds, calm-start, first-start, season, dice, first-final, published"
+    known = "folds, calm-start, first-start, season, dice, first-final, core, encoder, window"
     assert f"unknown study 'seeds'; there are {known}" in capsys.readouterr().err
 
 
