@@ -260,30 +260,23 @@ def run_study(args: Namespace) -> None:
             text = study.listing()
         print(text)
         return
-    if args.name == "verify":
-        _verify(args)
-        return
-    study.STUDIES.require(args.name)
+    if args.name != "verify":
+        study.STUDIES.require(args.name)
     require_source(args.data)
+    if args.name == "verify":
+        return _verify(args)
     options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes, "workers": args.workers}
     table = study.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
 
 
 def _verify(args: Namespace) -> None:
-    """Repeat a training of each study with kept results, or of one, and compare."""
-    from .course.study import STUDIES, results
-    from .data.paths import require_source
+    from .course.study import results
 
-    require_source(args.data)
-    compared = []
-    for name in [args.of] if args.of else results.known():
-        found = results.verify(name, STUDIES[name], args.data, args.out, args.device)
-        print(f"{name}:\n{found.to_string(index=False, float_format=_three_decimals)}", flush=True)
-        compared.append(found.assign(study=name))
-    off = [found["study"].iloc[0] for found in compared if (abs(found.repeated - found.kept) > found.tolerance).any()]
-    if off:
-        raise InputError(f"not repeated within the tolerance: {', '.join(off)}")
+    found = results.verify_all([args.of] if args.of else results.known(), args.data, args.out, args.device)
+    print(found.to_string(index=False, float_format=_three_decimals))
+    if not found["within"].all():
+        raise InputError("not all scores were repeated within the tolerance")
 
 
 def _set_threads(args: Namespace) -> None:
