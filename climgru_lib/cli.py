@@ -14,7 +14,7 @@ BAD_INPUT, STOPPED = 2, 75
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
     "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
-    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
+    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 
 
@@ -32,11 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
     args = _parser().parse_args(argv)
-    from . import commands  # with numpy, which a request for help need not wait for
+    from . import commands, registry  # with numpy, which a request for help need not wait for
     from .contract import InputError
 
     try:
-        commands.use(getattr(args, "use", ()))
+        registry.use(getattr(args, "use", ()))
         getattr(commands, args.run)(args)
     except InputError as error:
         print(f"climgru: {error}", file=sys.stderr)
@@ -185,13 +185,17 @@ def _checkpoint_commands(parsers) -> None:
 
 def _course_commands(parsers) -> None:
     study = _command(parsers, "study", "run_study", "run many trainings, resumable, into one table")
-    study.add_argument("name", nargs="?", metavar="NAME", help="without one: list the studies")
+    what = "without one: list the studies; verify: repeat a sample of the kept results"
+    study.add_argument("name", nargs="?", metavar="NAME", help=what)
+    study.add_argument("of", nargs="?", metavar="OF", help="with verify: of this study alone")
     _data_option(study)
     what = "length of trainings, seeds (default quick; published on a GPU: full)"
     study.add_argument("--profile", choices=["quick", "full"], help=what)
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    what = "trainings at once, each in a process of its own (default 1); 0: all in this one"
+    study.add_argument("--workers", type=int, metavar="N", help=what)
     _extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from .predict.ensemble import StochasticEmulator
 
 LOADING, READING = "loading the library", "reading the data"
-
-
-def use(files: Iterable[Path]) -> None:
-    """Run files of the user, which register encoders, losses, studies or other parts."""
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"--use: no file {file}")
-        runpy.run_path(str(file))
 
 
 def data_make(args: Namespace) -> None:
@@ -270,11 +260,30 @@ def run_study(args: Namespace) -> None:
             text = study.listing()
         print(text)
         return
+    if args.name == "verify":
+        _verify(args)
+        return
     study.STUDIES.require(args.name)
     require_source(args.data)
-    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes}
+    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes, "workers": args.workers}
     table = study.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
+
+
+def _verify(args: Namespace) -> None:
+    """Repeat a training of each study with kept results, or of one, and compare."""
+    from .course.study import STUDIES, results
+    from .data.paths import require_source
+
+    require_source(args.data)
+    compared = []
+    for name in [args.of] if args.of else results.known():
+        found = results.verify(name, STUDIES[name], args.data, args.out, args.device)
+        print(f"{name}:\n{found.to_string(index=False, float_format=_three_decimals)}", flush=True)
+        compared.append(found.assign(study=name))
+    off = [found["study"].iloc[0] for found in compared if (abs(found.repeated - found.kept) > found.tolerance).any()]
+    if off:
+        raise InputError(f"not repeated within the tolerance: {', '.join(off)}")
 
 
 def _set_threads(args: Namespace) -> None:

@@ -227,9 +227,13 @@ def peak_memory_mb() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
+def read_scores(run_dir: Path) -> dict[str, Any]:
+    """Return ``metrics.json``, scores by split and data fingerprint; nothing if there is none."""
+    path = Path(run_dir) / SCORES
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def add_scores(run_dir: Path, key: str, scores: Any) -> None:
     """Store scores under ``key`` (split and data fingerprint) in ``metrics.json``; other keys are kept."""
-    path = Path(run_dir) / SCORES
     with locked(Path(run_dir)):
-        known = json.loads(path.read_text()) if path.exists() else {}
-        write_json(path, {**known, key: scores})
+        write_json(Path(run_dir) / SCORES, {**read_scores(run_dir), key: scores})
