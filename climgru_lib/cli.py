@@ -104,7 +104,9 @@ def _run_commands(parsers) -> None:
     train.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder, or that of the run to resume")
     train.add_argument("--recipe", required=True, metavar="NAME", help="e.g. compact, published-final, pattern-scaling")
     _data_option(train)
-    train.add_argument("--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, a fold")
+    train.add_argument(
+        "--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, members:<n>, a fold"
+    )
     train.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and batches (default 0)")
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
