@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .stopping import Stopped, stoppable
 
 BAD_INPUT, STOPPED = 2, 75
+LONGEST_MESSAGE = 2000
+#: Errors of the system that are nobody's defect: full, read-only or forbidden places, wrong kinds of them.
+OF_THE_PLACE = {
+    getattr(errno, name)
+    for name in "ENOSPC EDQUOT EROFS EACCES EPERM ENOTDIR EISDIR ENAMETOOLONG EFBIG EIO ENOENT ELOOP EEXIST".split()
+}
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
     "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
@@ -32,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
     args = _parser().parse_args(argv)
+    try:
+        with stoppable():
+            return _run(args)
+    except (Stopped, KeyboardInterrupt) as stop:
+        print(f"climgru: stopped: {stop or 'by Ctrl-C'}", file=sys.stderr)
+        return STOPPED
+
+
+def _run(args: argparse.Namespace) -> int:
     from . import commands, registry  # with numpy, which a request for help need not wait for
     from .contract import InputError
 
@@ -39,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         registry.use(getattr(args, "use", ()))
         getattr(commands, args.run)(args)
     except InputError as error:
-        print(f"climgru: {error}", file=sys.stderr)
+        for line in error.args:
+            print(f"climgru: {_printable(line)}", file=sys.stderr)
         return BAD_INPUT
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -50,14 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from .training.runs import Stopped
-
-        if not isinstance(error, Stopped):
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE:
             raise
-        print(f"climgru: stopped: {error}", file=sys.stderr)
-        return STOPPED
+        where = f" {error.filename}" if error.filename else ""
+        print(f"climgru: cannot use{_printable(where)}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
     return 0
+
+
+def _printable(text: object) -> str:
+    """Return a text as one line, whatever names of files or attributes have brought into it."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))[:LONGEST_MESSAGE]
 
 
 def _extra_of(module: str) -> str | None:

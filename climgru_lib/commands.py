@@ -40,7 +40,7 @@ def data_check(args: Namespace) -> None:
         dataset = store.open_dataset(args.path)
         problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
     if problems:
-        raise InputError("\nclimgru: ".join(problems))
+        raise InputError(*problems)
     sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
     print(f"{args.path} meets the contract: {sizes}")
     if args.write_manifest:
@@ -58,7 +58,7 @@ def train(args: Namespace) -> None:
     runs.require_free_or_run(args.run_dir)
     with doing(LOADING):
         from .data import store, tensors
-        from .score.evaluation import evaluate
+        from .score.evaluation import Diverged, evaluate
         from .training import fit
         from .training.settings import with_settings
 
@@ -73,6 +73,8 @@ def train(args: Namespace) -> None:
             scores = evaluate(args.run_dir, prepared)
         _show({recipe.name: scores})
     except InputError as error:
+        if isinstance(error, Diverged):
+            raise
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
 
@@ -84,6 +86,7 @@ def evaluate(args: Namespace) -> None:
     from .training import runs
 
     run = runs.require_finished(args.run_dir)
+    runs.read_scores(args.run_dir)
     if args.against is not None:
         runs.require_finished(args.against)
     split = splits.named(args.split or run["split"])
@@ -235,9 +238,9 @@ def show_recipes(args: Namespace) -> None:
 
 def show_splits(args: Namespace) -> None:
     """List the splits."""
-    from .data import splits
+    from .data.splits import listing
 
-    print(splits.listing())
+    print(listing())
 
 
 def run_course(args: Namespace) -> None:
@@ -280,13 +283,12 @@ def _verify(args: Namespace) -> None:
 
 
 def _set_threads(args: Namespace) -> None:
-    if args.threads is None:
-        return
-    if args.threads < 1:
+    if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads must be at least 1, got {args.threads}")
-    import torch
+    if args.threads:
+        import torch
 
-    torch.set_num_threads(args.threads)
+        torch.set_num_threads(args.threads)
 
 
 def _show(scores: dict[str, list[dict]]) -> None:
