@@ -13,7 +13,7 @@ from . import __version__
 BAD_INPUT, STOPPED = 2, 75
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
-    "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
+    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
 }
 

@@ -132,9 +132,9 @@ class MapRow:
         self._width = max(2.0, min(width, round(TALLEST / aspect / 0.05) * 0.05 + left + right))
         across = self._width - left - right
         high = round(across * aspect / 0.05) * 0.05
-        lines = max(self._wrapped(panel.label).count("\n") + 1 for panel in self.panels)
+        self.lines = self.lines_of(self.panels)
         self._gap = LABELS if self._graticule else BAR_TOP
-        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * lines
+        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
         above = LABELS / 2 if self._graticule and self.frame.cap else 0.0
         self._title_at = 1 + above / high
         step = below + high + above + TITLE
@@ -154,6 +154,10 @@ class MapRow:
     def _wrapped(self, text: str) -> str:
         return textwrap.fill(text, int(CHARACTERS * self._width))
 
+    def lines_of(self, panels: Sequence[Panel]) -> int:
+        """Return how many lines the longest label takes; `lines` have room."""
+        return max(self._wrapped(panel.label).count("\n") + 1 for panel in panels)
+
     def _fraction(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
         """Turn inches into fractions of the figure."""
         across, up = self.figure.get_size_inches()
@@ -171,7 +175,7 @@ class MapRow:
         mesh.set_clip_path(ax.patch)
         self.axes.append(ax)
         self.meshes.append(mesh)
-        self.stipples.append(ax.scatter([], [], s=1.0, c="0.1", linewidths=0, zorder=1.2))
+        self.stipples.append(ax.scatter([], [], s=2.0, c="0.1", linewidths=0, zorder=1.2))
 
     def _add_bars(self) -> None:
         """Draw one colour bar under all neighbours with one norm."""
@@ -195,7 +199,7 @@ class MapRow:
         self.panels = list(panels)
         for mesh, panel in zip(self.meshes, panels, strict=True):
             mesh.set_norm(panel.norm)
-            mesh.set_cmap(panel.cmap.with_extremes(bad=mesh.cmap.get_bad()))
+            mesh.set_cmap(panel.cmap)
         for ax in self._bars:
             ax.remove()
         self._bars = []

@@ -10,9 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 
 from .. import grid
-from .looks import NO_DATA
 
 NOWHERE = -1
+NO_DATA = (217, 217, 217, 255)  # grey of cells without a value
 
 
 class Cells(Artist, ScalarMappable):
@@ -35,7 +35,7 @@ class Cells(Artist, ScalarMappable):
 
     def __init__(self, lat: np.ndarray, lon: np.ndarray, cmap: Colormap, norm: Normalize):
         Artist.__init__(self)
-        ScalarMappable.__init__(self, norm, cmap.with_extremes(bad=NO_DATA))
+        ScalarMappable.__init__(self, norm, cmap)
         self.lat, self.lon = np.asarray(lat, float), np.asarray(lon, float)
         self.set_array(np.full((self.lat.size, self.lon.size), np.nan))
         self.set_zorder(0.5)
@@ -65,7 +65,9 @@ class Cells(Artist, ScalarMappable):
         left, bottom, right, top = (round(edge) for edge in box.extents)
         size = np.array([top - bottom, right - left]) * renderer.get_image_magnification()
         places = self._places_of(tuple(round(float(n)) for n in size), (left, bottom, right, top))
-        colours = self.to_rgba(self.get_array().ravel(), bytes=True)
+        values = np.ma.masked_invalid(self.get_array().ravel())
+        colours = self.to_rgba(values, bytes=True)
+        colours[np.ma.getmaskarray(values)] = NO_DATA
         colours = np.concatenate([colours, np.zeros((1, 4), np.uint8)])  # the last one: `NOWHERE`
         context = renderer.new_gc()
         self._set_gc_clip(context)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from calendar import month_name
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
+from ..contract import InputError
 from .period import Period
 from .places import BOXES, PROJECTIONS
-from .selection import STATISTICS
+from .selection import STATISTICS, Selection
 
 MONTHS = [*month_name[1:], "year", "DJF", "MAM", "JJA", "SON"]
 LENGTHS = (1, 5, 10, 20, 30)
 GRAPHS = ("no graph", "series", "zonal mean", "Hovmöller")
+FITTING = "fitting"
 FILES = ("png", "svg", "pdf", "nc")
 PLAY_MS = 400  # between two pictures
 
@@ -62,7 +65,7 @@ class Controls:
             options=list(BOXES), value="global", ensure_option=False, continuous_update=False, description="region"
         )
         self.region.layout = wide(220)
-        self.projection = menu("projection", ["fitting", *PROJECTIONS], 240)
+        self.projection = menu("projection", [FITTING, *PROJECTIONS], 240)
         self.limits = text("limits", "fitted", 200)
         self.span = text("± difference", "fitted", 200)
         self.stipple = widgets.Checkbox(description="dot what may be chance", indent=False, layout=wide(180))
@@ -103,6 +106,38 @@ class Controls:
             self.place,
         ]
 
+    def selection(self) -> Selection:
+        """Return what is looked at."""
+        statistic = self.statistic.value
+        return Selection(
+            self.variable.value,
+            self.period.value.strip() or "all",
+            self.scenario.value,
+            statistic,
+            self.baseline.value.strip() or None,
+            self.level.value if statistic in ("quantile", "exceedance") else None,
+            self.members.value,
+        )
+
+    def scale(self) -> dict[str, Any]:
+        """Return limits and half range of differences that were typed; None where they are fitted."""
+        span = numbers(self.span.value, 1)
+        return {"limits": numbers(self.limits.value, 2), "span": span[0] if span else None}
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of `maps.plot` that the controls stand for, None for those left as they are."""
+        chosen, region, projection = self.selection(), self.region.value, self.projection.value
+        return {
+            "statistic": None if chosen.statistic == "mean" else chosen.statistic,
+            "baseline": chosen.baseline,
+            "level": chosen.level,
+            "members": None if chosen.members == "mean" else chosen.members,
+            "stipple": self.stipple.value or None,
+            "region": None if region == "global" else region,
+            "projection": None if projection == FITTING else projection,
+            **self.scale(),
+        }
+
     def written(self) -> str:
         """Return the period that month, year and length make."""
         year, month, length = self.year.value, self.month.value, self.years.value
@@ -139,3 +174,22 @@ def text(name: str, hint: str, pixels: int) -> widgets.Text:
 def line(*parts: widgets.Widget) -> widgets.HBox:
     """Return controls beside each other, on further lines where they do not fit."""
     return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap"))
+
+
+def numbers(text: str, count: int) -> tuple[float, ...] | None:
+    """Return the numbers of a text such as ``-2, 2``; None if it is empty.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    if not text.strip():
+        return None
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != count:
+        raise InputError(f"'{text}' is not {'a number' if count == 1 else 'two numbers, low and high'}")
+    return found

@@ -63,7 +63,6 @@ class _Looks(Mapping[str, Look]):
 LOOKS = _Looks()
 OTHER = Look(cmocean.cm.matter, cmocean.cm.balance)
 ROBUST = (0.02, 0.98)  # quantiles of the data shown that limits hold, as xarray's ``robust``
-NO_DATA = "0.85"  # grey of cells without a value
 
 
 def units_of(field: xr.DataArray) -> str:
@@ -75,11 +74,16 @@ def units_of(field: xr.DataArray) -> str:
     return known.units[0] if units in known.units else units
 
 
+def long_name_of(field: xr.DataArray) -> str:
+    """Return the long name of a field, else that of the contract, else its name."""
+    known = contract.VARIABLES.get(str(field.name))
+    return field.attrs.get("long_name") or (known.long_name if known else "") or str(field.name or "")
+
+
 def label_of(field: xr.DataArray, suffix: str = "") -> str:
     """Return the colour-bar label ``long_name suffix [unit]``."""
-    known = contract.VARIABLES.get(str(field.name))
-    long_name = field.attrs.get("long_name") or (known.long_name if known else "") or str(field.name or "")
-    return f"{long_name[:1].upper()}{long_name[1:]} {suffix}".strip() + f" [{units_of(field)}]"
+    name = long_name_of(field)
+    return f"{name[:1].upper()}{name[1:]} {suffix}".strip() + f" [{units_of(field)}]"
 
 
 def colours_of(name: str, kind: str) -> Colormap:

@@ -12,7 +12,7 @@ import xarray as xr
 from ..contract import InputError
 from .canvas import MapFigure
 from .comparison import Comparison, compare
-from .looks import LINE_COLOURS, NO_DATA, RC, colours_of, label_of, norm_of, overflow, robust_limits
+from .looks import LINE_COLOURS, RC, colours_of, long_name_of, norm_of, overflow, robust_limits
 from .period import Period
 from .places import Region
 from .selection import CHANGES, Selection
@@ -41,7 +41,7 @@ def series(selection: Selection, source: Source, region: Region) -> xr.DataArray
     field, _ = selection.chosen(source.field(selection.variable, selection.scenario))
     _, values = replace(selection, period=Period.parse(selection.period).name or "all").values(field)
     out = region.mean(values)
-    units, label = field.attrs["units"], field.attrs.get("long_name", selection.variable)
+    units, label = field.attrs["units"], long_name_of(field)
     if selection.statistic in CHANGES:
         _, early = replace(selection, period=selection.base(field)).values(field)
         before = region.mean(early).mean("time")
@@ -158,11 +158,11 @@ def plot_hovmoller(zonal: xr.DataArray, reference: xr.DataArray | None = None) -
         for ax, field, suffix in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, ("", "difference")):
             norm = norm_of(robust_limits(field.kind, field.values))
             field = field.rename(zonal.name)
-            cmap = colours_of(str(zonal.name), field.kind).with_extremes(bad=NO_DATA)
+            cmap = colours_of(str(zonal.name), field.kind)
             mesh = ax.pcolormesh(field.time, field.lat, field.values.T, cmap=cmap, norm=norm, shading="nearest")
             ax.set(xlabel="year", ylabel="latitude [° N]", yticks=np.arange(-90, 91, 30))
             bar = figure.colorbar(mesh, ax=ax, extend=overflow(norm, field.values))
-            bar.set_label(label_of(field, suffix), fontsize=8)
+            bar.set_label(f"{zonal.name} {suffix}".strip() + f" [{zonal.units}]")
     return figure
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from .. import contract
 from ..contract import InputError
+from .looks import long_name_of
 from .period import Period, Samples
 from .sources import MEMBER, Source, calendar_of
 
@@ -223,10 +224,8 @@ class Selection:
     def _attrs(self, field: xr.DataArray) -> dict[str, str]:
         """Return unit and label of the map."""
         statistic, unit = STATISTICS[self.statistic], field.attrs["units"]
-        known = contract.VARIABLES.get(self.variable)
-        long_name = field.attrs.get("long_name") or (known.long_name if known else "") or self.variable
         label = statistic.label.format(level=self.level, unit=unit)
         if self.members == "spread":
             label = f"Members' spread of {label[:1].lower()}{label[1:]}"
-        long_name = f"{label} {long_name}".strip()
+        long_name = f"{label} {long_name_of(field)}".strip()
         return {"units": statistic.unit.format(unit), "long_name": long_name, "scenario": field.attrs["scenario"]}

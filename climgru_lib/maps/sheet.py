@@ -143,7 +143,7 @@ def panels_of(
         if asked and kind.startswith("difference") and asked[0] != -asked[1]:
             raise InputError(f"limits {asked[0]:g}, {asked[1]:g} of a difference are not centred on 0; give -x and x")
         shown = region.cells(maps[0].lat.values, maps[0].lon.values) if region else None
-        suffix = "" if role == "values" else "difference"
+        suffix = "difference" if role == "difference" else ""
         made[key] = panel_of(*maps, suffix=suffix, limits=asked, levels=levels, shown=shown)
     return [made[_group(role, drawn)] for role, drawn in every]
 
@@ -169,7 +169,7 @@ def still_fit(panels: Sequence[Panel], sheet: Sheet, region: Region) -> bool:
 def merged(first: Sheet, second: Sheet, names: Sequence[str]) -> Sheet:
     """Return two sheets of one map each as one; the second map has colours of its own."""
     maps = dict(zip(names, (*first.maps.values(), *second.maps.values())))
-    return Sheet(maps, ("values", "difference"), first.told, second.note, (*first.dots, *second.dots))
+    return Sheet(maps, ("values", "change"), first.told, second.note, (*first.dots, *second.dots))
 
 
 def _group(role: str, drawn: xr.DataArray) -> tuple:

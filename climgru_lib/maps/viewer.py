@@ -15,16 +15,16 @@ from IPython.display import display
 
 from ..contract import InputError
 from . import export
-from .blit import Blitter
 from .canvas import MapFigure, MapRow
-from .controls import GRAPHS, Controls
-from .face import Given, of_truth, show
+from .controls import FITTING, GRAPHS, Controls
+from .face import Given, of_truth
 from .period import Period
 from .places import Frame, Region
 from .profiles import graph_of
 from .selection import FIRST_YEARS, Selection
-from .sheet import Sheet, look, merged, panels_of, still_fit
+from .sheet import Sheet, look, merged
 from .sources import Source, calendar_of, on_grid_of, open_source
+from .stage import Stage
 
 TRUTH, OTHER, ITS_CHANGE, NOTHING = "truth", "other run", f"its first {FIRST_YEARS} years", "nothing"
 WITHOUT_KERNEL = "The menus and sliders of this viewer need a running kernel; its first picture stands above."
@@ -81,8 +81,7 @@ class Viewer:
         self.source = Source("emulator", open_source(prediction).scenarios)
         given = {TRUTH: truth, OTHER: other}
         self._others = {name: open_source(one, name) for name, one in given.items() if one is not None}
-        self._rows: dict[int, tuple[MapRow, Blitter]] = {}
-        self._drawn: tuple = ()
+        self._stage = Stage()
         self._graphed: tuple = ()
         self._quiet = True
         first = self.source.field(self.source.variables[0], next(iter(self.source.scenarios)))
@@ -151,6 +150,10 @@ class Viewer:
         self._clicks.on_dom_event(lambda event: self.click(event["dataX"], event["dataY"]))
 
     @property
+    def _row(self) -> MapRow:
+        return self._stage.row
+
+    @property
     def figure(self) -> MapFigure:
         """The figure shown now."""
         return self._row.figure
@@ -159,21 +162,6 @@ class Viewer:
     def meshes(self) -> list:
         """The cells of the panels shown now, left to right: ``mesh.get_array()`` is the field, (lat, lon)."""
         return self._row.meshes
-
-    @property
-    def selection(self) -> Selection:
-        """What is looked at now."""
-        controls = self.controls
-        statistic = controls.statistic.value
-        return Selection(
-            controls.variable.value,
-            controls.period.value.strip() or "all",
-            controls.scenario.value,
-            statistic,
-            controls.baseline.value.strip() or None,
-            controls.level.value if statistic in ("quantile", "exceedance") else None,
-            controls.members.value,
-        )
 
     def step(self, by: int) -> None:
         """Go to the next month, or by a year where a year, a season or a longer period is shown."""
@@ -199,30 +187,22 @@ class Viewer:
 
     def save(self, path: str | Path, dpi: float = 200) -> Path:
         """Write what is shown: a picture (``.png``, ``.svg``, ``.pdf``), or its numbers (``.nc``)."""
-        return export.save(Path(path), self._row, self._sheet, dpi)
+        return export.save(Path(path), self._row, self._stage.sheet, dpi)
 
     def code(self) -> str:
         """Return the call of `maps.plot` that draws what is shown."""
-        selection, beside, controls = self.selection, self.controls.beside.value, self.controls
-        scenarios = [beside, selection.scenario] if beside in self.source.scenarios else selection.scenario or None
-        changed = beside == ITS_CHANGE and selection.statistic == "mean"
-        options = {
-            "scenario": scenarios if len(self.source.scenarios) > 1 else None,
-            "statistic": "change" if changed else None if selection.statistic == "mean" else selection.statistic,
-            "baseline": selection.baseline,
-            "level": selection.level,
-            "members": None if selection.members == "mean" else selection.members,
-            "stipple": controls.stipple.value or None,
-            "region": None if controls.region.value == "global" else controls.region.value,
-            "projection": None if controls.projection.value == "fitting" else controls.projection.value,
-            "limits": numbers(controls.limits.value, 2),
-            "span": (numbers(controls.span.value, 1) or (None,))[0],
-        }
+        selection, beside = self.controls.selection(), self.controls.beside.value
+        options = self.controls.options()
+        if beside == ITS_CHANGE and selection.statistic == "mean":
+            options["statistic"] = "change"
+        if len(self.source.scenarios) > 1:
+            both = beside in self.source.scenarios
+            options["scenario"] = [beside, selection.scenario] if both else selection.scenario
         given = self._given if beside == TRUTH else {"source": self._given["source"]}
         return export.code(given, selection.variable, selection.period, options)
 
     def _ipython_display_(self) -> None:
-        display({"image/png": bytes(self.image.value), "text/plain": self._sheet.title}, raw=True)
+        display({"image/png": bytes(self.image.value), "text/plain": self._stage.sheet.title}, raw=True)
         display(self.widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
 
     def _write_period(self, _) -> None:
@@ -236,7 +216,7 @@ class Viewer:
         self._quiet = True  # controls that follow shall not ask for another picture
         try:
             self._fill_menus()
-            self.controls.follow(Period.parse(self.selection.period))
+            self.controls.follow(Period.parse(self.controls.selection().period))
             lacking = self._show()
             self._show_graph()
             self._say(lacking)
@@ -276,32 +256,18 @@ class Viewer:
 
     def _show(self) -> str:
         """Draw the maps; return what is lacking."""
-        controls, selection = self.controls, self.selection
-        region, fitting = Region.parse(controls.region.value), controls.projection.value == "fitting"
-        frame = Frame(region, self._projection if fitting else controls.projection.value)
-        sheet, lacking = self._look(selection, region)
-        scale = {"limits": numbers(controls.limits.value, 2), "span": (numbers(controls.span.value, 1) or (None,))[0]}
-        kind = (frame, replace(selection, period="all"), controls.beside.value, len(sheet.maps), *scale.values())
-        if kind[0] != (self._drawn or kind)[0]:
-            self._rows.clear()
-        row, blitter = self._rows.get(len(sheet.maps), (None, None))
-        if row is None or kind != self._drawn or not (any(scale.values()) or still_fit(row.panels, sheet, region)):
-            panels = panels_of([sheet], region=region, **scale)
-            if row is None:
-                lat, lon = (next(iter(sheet.maps.values()))[dim].values for dim in ("lat", "lon"))
-                row = MapRow(lat, lon, panels, frame)
-            else:
-                row.rescale(panels)
-            blitter = Blitter(row)
-        show(row, sheet, " (no truth for this month)" if lacking and controls.beside.value == TRUTH else "")
-        self._rows[len(sheet.maps)] = row, blitter
-        self._row, self._sheet, self._drawn = row, sheet, kind
-        self.image.value = blitter.png()
+        controls, selection = self.controls, self.controls.selection()
+        projection = self._projection if controls.projection.value == FITTING else controls.projection.value
+        frame, scale = Frame(Region.parse(controls.region.value), projection), controls.scale()
+        sheet, lacking = self._look(selection, frame.region)
+        kind = (replace(selection, period="all"), controls.beside.value, *scale.values())
+        told = " (no truth for this month)" if lacking and controls.beside.value == TRUTH else ""
+        self.image.value = self._stage.draw(sheet, frame, kind, scale, told)
         return lacking
 
     def _show_graph(self) -> None:
         """Draw the graph below the maps, if it is another."""
-        controls, selection = self.controls, self.selection
+        controls, selection = self.controls, self.controls.selection()
         kind, place = controls.graph.value, controls.place.value.strip() or controls.region.value
         key = (kind, selection, controls.beside.value, place)
         if key == self._graphed:
@@ -314,7 +280,7 @@ class Viewer:
 
     def _save(self) -> None:
         """Write what is shown into the current folder, under a name that tells what it is."""
-        parts = (self.selection.variable, self._sheet.title, self.selection.statistic)
+        parts = (self.controls.selection().variable, self._stage.sheet.title, self.controls.selection().statistic)
         name = re.sub(r"[^\w.-]+", "_", " ".join(parts)) + f".{self.controls.file.value}"
         try:
             self._say(f"wrote {self.save(name, self.controls.dpi.value)}")
@@ -323,22 +289,3 @@ class Viewer:
 
     def _say(self, told: str) -> None:
         self.message.value = f"<code>{html.escape(told)}</code>" if told else ""
-
-
-def numbers(text: str, count: int) -> tuple[float, ...] | None:
-    """Return the numbers of a text such as ``-2, 2``; None if it is empty.
-
-    Raises
-    ------
-    InputError
-        If it is anything else.
-    """
-    if not text.strip():
-        return None
-    try:
-        found = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        found = ()
-    if len(found) != count:
-        raise InputError(f"'{text}' is not {'a number' if count == 1 else 'two numbers, low and high'}")
-    return found
