@@ -168,25 +168,20 @@ def predict(args: Namespace) -> None:
 
 
 def draw_map(args: Namespace) -> None:
-    """Draw a month of a prediction."""
+    """Draw maps of predictions."""
+    from .data.paths import EMBEDDED, require_source
     from .training import runs
 
-    runs.prediction_file(args.source)
+    for source in args.source:
+        if source != EMBEDDED:
+            runs.prediction_file(source)
+    if args.truth is not None:
+        require_source(args.truth)
     with doing("drawing"):
-        from . import contract, maps
-        from .predict.output import open_prediction
+        from .maps import command
 
-        prediction = open_prediction(args.source)
-        if args.var not in prediction:
-            known = ", ".join(contract.of_role("target", prediction))
-            raise InputError(f"{args.source} holds no {args.var}; it has {known}")
-        field = maps.month_map(prediction, args.var, args.month, args.member)
-        if field is None:
-            months = contract.month_labels(prediction)
-            raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        maps.plot_map(field.assign_attrs(ssp=prediction.attrs.get("ssp", ""))).savefig(args.out)
-    print(f"wrote {args.out}")
+        told = command.draw_map(args)
+    print(told)
 
 
 def submission_score(args: Namespace) -> None:
