@@ -21,8 +21,8 @@ OF_THE_PLACE = {
 }
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
-    "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
-    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
+    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
+    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 
 
@@ -49,11 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from . import commands  # with numpy, which a request for help need not wait for
+    from . import commands, registry  # with numpy, which a request for help need not wait for
     from .contract import InputError
 
     try:
-        commands.use(getattr(args, "use", ()))
+        registry.use(getattr(args, "use", ()))
         getattr(commands, args.run)(args)
     except InputError as error:
         for line in error.args:
@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"climgru {__version__}")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_data_commands, _run_commands, _submission_commands, _checkpoint_commands, _course_commands, _lists):
+    rest = (_submission_commands, _checkpoint_commands, _course_commands, _lists)
+    for add in (_data_commands, _run_commands, _map_command, *rest):
         add(parsers)
     return parser
 
@@ -126,7 +127,9 @@ def _run_commands(parsers) -> None:
     train.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder, or that of the run to resume")
     train.add_argument("--recipe", required=True, metavar="NAME", help="e.g. compact, published-final, pattern-scaling")
     _data_option(train)
-    train.add_argument("--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, a fold")
+    train.add_argument(
+        "--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, members:<n>, a fold"
+    )
     train.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and batches (default 0)")
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
@@ -164,12 +167,39 @@ def _run_commands(parsers) -> None:
     _seed_of_draws(predict)
     _compute_options(predict)
 
-    draw = _command(parsers, "map", "draw_map", "draw one month of a prediction")
-    draw.add_argument("source", metavar="RUN_DIR|PREDICTION", help="a run with predictions, or a file of `predict`")
-    draw.add_argument("--month", required=True, metavar="YYYY-MM")
-    draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another target of the prediction")
-    draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
-    draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
+
+def _map_command(parsers) -> None:
+    draw = _command(parsers, "map", "draw_map", "draw maps of predictions or of a data set")
+    draw.add_argument(
+        "source",
+        nargs="+",
+        metavar="RUN_DIR|FILE",
+        help="a run with predictions, a file of maps; several: side by side",
+    )
+    draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another variable of the source")
+    draw.add_argument("--out", required=True, type=Path, metavar="FILE", help=".png, .svg, .pdf; .gif, .mp4: a film")
+    draw.add_argument("--month", action="append", default=[], metavar="YYYY-MM", help="may be repeated")
+    what = "2081-2100, 2085, 2080s, 'JJA 2081-2100', 'July 2085', 2081-01..2090-12, all (default); may be repeated"
+    draw.add_argument("--period", action="append", default=[], metavar="WHEN", help=what)
+    draw.add_argument("--scenario", action="append", metavar="S", help="of a source with several; may be repeated")
+    draw.add_argument(
+        "--statistic", default="mean", help="mean (default), change, percent, std, trend, quantile or exceedance"
+    )
+    draw.add_argument("--baseline", metavar="YEARS", help="a change is from these years (default: the first 20)")
+    draw.add_argument("--level", type=float, metavar="X", help="the quantile (0 to 1), or the threshold to exceed")
+    draw.add_argument("--member", metavar="K", help="this member of an ensemble, or `spread` (default: their mean)")
+    draw.add_argument(
+        "--truth", metavar="PATH", help="draw truth, emulator and difference; a store, file or 'embedded'"
+    )
+    draw.add_argument("--difference", action="store_true", help="the difference alone, from truth or of two sources")
+    draw.add_argument("--stipple", action="store_true", help="dot what internal variability may explain")
+    draw.add_argument("--projection", metavar="NAME", help="PlateCarree (default), Robinson, NorthPolarStereo, ...")
+    draw.add_argument("--extent", default="global", metavar="BOX", help="europe, arctic, ..., or 20W,60E,30N,75N")
+    draw.add_argument("--limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of the colours (default: fitted)")
+    draw.add_argument("--span", type=float, metavar="X", help="colours of differences from -X to X (default: fitted)")
+    draw.add_argument("--levels", type=int, metavar="N", help="so many discrete colours")
+    draw.add_argument("--graticule", action="store_true", help="draw meridians and parallels with their labels")
+    draw.add_argument("--dpi", type=float, metavar="N", help="dots an inch (default: 200, at least 1200 pixels wide)")
     _extension_option(draw)
 
 
@@ -207,13 +237,17 @@ def _checkpoint_commands(parsers) -> None:
 
 def _course_commands(parsers) -> None:
     study = _command(parsers, "study", "run_study", "run many trainings, resumable, into one table")
-    study.add_argument("name", nargs="?", metavar="NAME", help="without one: list the studies")
+    what = "without one: list the studies; verify: repeat a sample of the kept results"
+    study.add_argument("name", nargs="?", metavar="NAME", help=what)
+    study.add_argument("of", nargs="?", metavar="OF", help="with verify: of this study alone")
     _data_option(study)
     what = "length of trainings, seeds (default quick; published on a GPU: full)"
     study.add_argument("--profile", choices=["quick", "full"], help=what)
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    what = "trainings at once, each in a process of its own (default 1); 0: all in this one"
+    study.add_argument("--workers", type=int, metavar="N", help=what)
     _extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from .predict.ensemble import StochasticEmulator
 
 LOADING, READING = "loading the library", "reading the data"
-
-
-def use(files: Iterable[Path]) -> None:
-    """Run files of the user, which register encoders, losses, studies or other parts."""
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"--use: no file {file}")
-        runpy.run_path(str(file))
 
 
 def data_make(args: Namespace) -> None:
@@ -178,25 +168,20 @@ def predict(args: Namespace) -> None:
 
 
 def draw_map(args: Namespace) -> None:
-    """Draw a month of a prediction."""
+    """Draw maps of predictions."""
+    from .data.paths import EMBEDDED, require_source
     from .training import runs
 
-    runs.prediction_file(args.source)
+    for source in args.source:
+        if source != EMBEDDED:
+            runs.prediction_file(source)
+    if args.truth is not None:
+        require_source(args.truth)
     with doing("drawing"):
-        from . import contract, maps
-        from .predict.output import open_prediction
+        from .maps import command
 
-        prediction = open_prediction(args.source)
-        if args.var not in prediction:
-            known = ", ".join(contract.of_role("target", prediction))
-            raise InputError(f"{args.source} holds no {args.var}; it has {known}")
-        field = maps.month_map(prediction, args.var, args.month, args.member)
-        if field is None:
-            months = contract.month_labels(prediction)
-            raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        maps.plot_map(field.assign_attrs(ssp=prediction.attrs.get("ssp", ""))).savefig(args.out)
-    print(f"wrote {args.out}")
+        told = command.draw_map(args)
+    print(told)
 
 
 def submission_score(args: Namespace) -> None:
@@ -273,11 +258,23 @@ def run_study(args: Namespace) -> None:
             text = study.listing()
         print(text)
         return
-    study.STUDIES.require(args.name)
+    if args.name != "verify":
+        study.STUDIES.require(args.name)
     require_source(args.data)
-    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes}
+    if args.name == "verify":
+        return _verify(args)
+    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes, "workers": args.workers}
     table = study.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
+
+
+def _verify(args: Namespace) -> None:
+    from .course.study import results
+
+    found = results.verify_all([args.of] if args.of else results.known(), args.data, args.out, args.device)
+    print(found.to_string(index=False, float_format=_three_decimals))
+    if not found["within"].all():
+        raise InputError("not all scores were repeated within the tolerance")
 
 
 def _set_threads(args: Namespace) -> None:

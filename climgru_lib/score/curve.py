@@ -15,7 +15,7 @@ from ..predict.emulator import Emulator
 from ..training import files
 from ..training.batches import RunSampler
 from ..training.recipe import Recipe
-from .metrics import score_fields
+from .metrics import mean_scores, score_fields
 
 PROGRESS = "progress.csv"
 
@@ -61,8 +61,7 @@ class ScoreCurve:
         """Return the metrics of every target and the score, means over the members as truth."""
         members = denormalise(self.data.scenarios[ssp].targets[:, months], self.data.normalizer)
         by_var = [{var: of[:, i] for i, var in enumerate(self.data.targets)} for of in (fields, *members)]
-        scores = [score_fields(by_var[0], truth, self.data.lat) for truth in by_var[1:]]
-        return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+        return mean_scores([score_fields(by_var[0], truth, self.data.lat) for truth in by_var[1:]])
 
 
 def read_curve(run_dir: Path, ssp: str, months: tuple[str, str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from ..predict.emulator import Emulator
 from ..predict.output import write_prediction
 from ..training import files, runs
 from . import noise_limits
-from .metrics import all_metrics, with_score
+from .metrics import all_metrics, mean_scores, with_score
 
 _KNOWN_LIMITS: dict[tuple, tuple] = {}
 MOST_LIMITS = 64  # slices whose limits are kept, the latest
@@ -159,7 +159,7 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
     return {
         "ssp": ssp,
         "months": [data.months[months[0]], data.months[months[-1]]],
-        "avg": {name: float(np.mean([scores[name] for scores in by_member])) for name in by_member[0]},
+        "avg": mean_scores(by_member),
         "m0": by_member[0],
         "limits": limits,
         "limit_errors": errors,

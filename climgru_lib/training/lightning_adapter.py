@@ -41,9 +41,10 @@ class Emulation(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """Compare one forward pass with the targets of all members."""
         fields = self.model.forward_series(batch.inputs, self.recipe.window)
-        terms = self.loss.terms(*batch.pairs(fields))
+        pred, target = batch.pairs(fields)
+        terms = self.loss.terms(pred, target)
         self.last_terms = {name: term.detach() for name, term in terms.items()}
-        return {"loss": self.loss.combination(terms), **self.last_terms}
+        return {"loss": self.loss.combination(terms, pred), **self.last_terms}
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
         """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
