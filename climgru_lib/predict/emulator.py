@@ -49,9 +49,12 @@ class Emulator:
             If the folder holds no finished run or its weights are damaged.
         """
         run = runs.require_finished(run_dir)
-        recipe = Recipe.from_json(run["recipe"])
-        with torch.device("meta"):
-            model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
+        try:
+            recipe = Recipe.from_json(run["recipe"])
+            with torch.device("meta"):
+                model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
+        except InputError as error:
+            raise InputError(f"the run in {run_dir} cannot be opened: {error}") from error
         model = weights.load_weights(Path(run_dir), model)
         if precision not in ("32", "bf16"):
             raise InputError(f"predictions are made in precision 32 or bf16, not '{precision}'")

@@ -76,8 +76,9 @@ def _attributes(name: str) -> dict[str, str]:
     """Return the CF attributes of a target."""
     variable = VARIABLES[name]
     named = {"standard_name": variable.standard_name, "long_name": variable.long_name}
-    units = variable.file_units or variable.units[0]
-    return {key: text for key, text in named.items() if text} | {"units": units, "cell_methods": "time: mean"}
+    named |= {"units": variable.file_units or variable.units[0], "cell_methods": "time: mean"}
+    named["units_metadata"] = "temperature: on_scale" if named["units"] == "K" else ""
+    return {key: text for key, text in named.items() if text}
 
 
 def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
@@ -93,7 +94,8 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     chunks = {name: _chunks(dataset[name]) for name in of_role("target", dataset)}
     dataset = dataset.assign_attrs(history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} climgru {__version__} predict")
     if out.suffix == ".nc":
-        encoding = {name: {"zlib": True, "complevel": 4, "chunksizes": sizes} for name, sizes in chunks.items()}
+        packed = {"zlib": True, "complevel": 4, "_FillValue": None}
+        encoding = {name: packed | {"chunksizes": sizes} for name, sizes in chunks.items()}
         files.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":
         if out.exists():
@@ -130,8 +132,6 @@ def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:
     if isinstance(source, xr.Dataset):
         return source
     path = runs.prediction_file(source)
-    if not (path.is_file() or path.is_dir()):
-        raise InputError(f"{path} is neither a file nor a Zarr store")
     try:
         dataset = xr.open_dataset(path, engine="zarr" if path.is_dir() else None, chunks=None)
     except Exception as error:  # a damaged file can fail anywhere in these readers
