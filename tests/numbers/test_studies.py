@@ -52,13 +52,13 @@ def test_a_table_is_that_of_the_rows(where, name, split):
     rows, table = rows_of(name), told(markdown()[where], name, split)
     rows = rows[rows["split"] == split]
     assert len(table) >= 3
-    for label, (seeds, means, spread) in table.items():
+    for label, (seeds, means, deviations) in table.items():
         first, *second = (rows[rows["label"] == one].set_index("seed")[COLUMNS] for one in label.split(" less "))
         values = first - second[0] if second else first
         error = values.std() / (len(values) ** 0.5 if second else 1)  # of a paired difference, the standard error
         assert seeds == len(values)
         assert means == pytest.approx(values.mean().tolist(), abs=6e-4), label
-        assert spread == pytest.approx(error.dropna().tolist(), abs=6e-4), label
+        assert deviations == pytest.approx(error.dropna().tolist(), abs=6e-4), label
 
 
 def test_the_readme_tells_the_mean_over_seeds():
