@@ -114,7 +114,8 @@ def evaluate(args: Namespace) -> None:
         _show_differences(args, scores, loaded)
     if stochastic is not None:
         _calibrate(args, stochastic, scores, f"{split.name} {loaded.fingerprint}")
-    print(f"wrote {args.run_dir / runs.SCORES} and {args.run_dir / runs.PREDICTIONS}")
+    if runs.read_scores(args.run_dir).get(f"{split.name} {loaded.fingerprint}") == scores:
+        print(f"wrote {args.run_dir / runs.SCORES} and {args.run_dir / runs.PREDICTIONS}")
 
 
 def _show_differences(args: Namespace, scores: list[dict], loaded: EmulationData) -> None:
