@@ -192,6 +192,7 @@ class MapRow:
                 extend=self.panels[first].extend,
                 orientation="horizontal",
             )
+            bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value + 0.0:g}".replace("-", "−"))
             self._bars.append(bar.ax)
 
     def rescale(self, panels: Sequence[Panel]) -> None:
