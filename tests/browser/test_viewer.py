@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "browser"
 DATA = os.environ.get("CLIMGRU_BROWSER_DATA", "")
 NAME = Path(DATA).stem or "made-up"
-TOKEN, SECONDS = "local-test", 90
+TOKEN, SECONDS = "local-test", 240
 CELLS = (
     "import xarray as xr\nfrom climgru_lib import maps",
     f"truth = maps.open_source({DATA!r} or 'truth.nc', 'truth')\n"
