@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .stopping import Stopped, stoppable
 
 BAD_INPUT, STOPPED = 2, 75
+LONGEST_MESSAGE = 2000
+#: Errors of the system that are nobody's defect: full, read-only or forbidden places, wrong kinds of them.
+OF_THE_PLACE = {
+    getattr(errno, name)
+    for name in "ENOSPC EDQUOT EROFS EACCES EPERM ENOTDIR EISDIR ENAMETOOLONG EFBIG EIO ENOENT ELOOP EEXIST".split()
+}
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
     "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
-    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "papermill", "yaml"),
+    "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 
 
@@ -32,14 +40,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
     args = _parser().parse_args(argv)
-    from . import commands  # with numpy, which a request for help need not wait for
+    try:
+        with stoppable():
+            return _run(args)
+    except (Stopped, KeyboardInterrupt) as stop:
+        print(f"climgru: stopped: {stop or 'by Ctrl-C'}", file=sys.stderr)
+        return STOPPED
+
+
+def _run(args: argparse.Namespace) -> int:
+    from . import commands, registry  # with numpy, which a request for help need not wait for
     from .contract import InputError
 
     try:
-        commands.use(getattr(args, "use", ()))
+        registry.use(getattr(args, "use", ()))
         getattr(commands, args.run)(args)
     except InputError as error:
-        print(f"climgru: {error}", file=sys.stderr)
+        for line in error.args:
+            print(f"climgru: {_printable(line)}", file=sys.stderr)
         return BAD_INPUT
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -50,14 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from .training.runs import Stopped
-
-        if not isinstance(error, Stopped):
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE:
             raise
-        print(f"climgru: stopped: {error}", file=sys.stderr)
-        return STOPPED
+        where = f" {error.filename}" if error.filename else ""
+        print(f"climgru: cannot use{_printable(where)}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
     return 0
+
+
+def _printable(text: object) -> str:
+    """Return a text as one line, whatever names of files or attributes have brought into it."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))[:LONGEST_MESSAGE]
 
 
 def _extra_of(module: str) -> str | None:
@@ -105,7 +127,9 @@ def _run_commands(parsers) -> None:
     train.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder, or that of the run to resume")
     train.add_argument("--recipe", required=True, metavar="NAME", help="e.g. compact, published-final, pattern-scaling")
     _data_option(train)
-    train.add_argument("--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, a fold")
+    train.add_argument(
+        "--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, members:<n>, a fold"
+    )
     train.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and batches (default 0)")
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
@@ -213,13 +237,17 @@ def _checkpoint_commands(parsers) -> None:
 
 def _course_commands(parsers) -> None:
     study = _command(parsers, "study", "run_study", "run many trainings, resumable, into one table")
-    study.add_argument("name", nargs="?", metavar="NAME", help="without one: list the studies")
+    what = "without one: list the studies; verify: repeat a sample of the kept results"
+    study.add_argument("name", nargs="?", metavar="NAME", help=what)
+    study.add_argument("of", nargs="?", metavar="OF", help="with verify: of this study alone")
     _data_option(study)
     what = "length of trainings, seeds (default quick; published on a GPU: full)"
     study.add_argument("--profile", choices=["quick", "full"], help=what)
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    what = "trainings at once, each in a process of its own (default 1); 0: all in this one"
+    study.add_argument("--workers", type=int, metavar="N", help=what)
     _extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 

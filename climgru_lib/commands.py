@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from .predict.ensemble import StochasticEmulator
 
 LOADING, READING = "loading the library", "reading the data"
-
-
-def use(files: Iterable[Path]) -> None:
-    """Run files of the user, which register encoders, losses, studies or other parts."""
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"--use: no file {file}")
-        runpy.run_path(str(file))
 
 
 def data_make(args: Namespace) -> None:
@@ -50,7 +40,7 @@ def data_check(args: Namespace) -> None:
         dataset = store.open_dataset(args.path)
         problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
     if problems:
-        raise InputError("\nclimgru: ".join(problems))
+        raise InputError(*problems)
     sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
     print(f"{args.path} meets the contract: {sizes}")
     if args.write_manifest:
@@ -68,7 +58,7 @@ def train(args: Namespace) -> None:
     runs.require_free_or_run(args.run_dir)
     with doing(LOADING):
         from .data import store, tensors
-        from .score.evaluation import evaluate
+        from .score.evaluation import Diverged, evaluate
         from .training import fit
         from .training.settings import with_settings
 
@@ -83,6 +73,8 @@ def train(args: Namespace) -> None:
             scores = evaluate(args.run_dir, prepared)
         _show({recipe.name: scores})
     except InputError as error:
+        if isinstance(error, Diverged):
+            raise
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
 
@@ -94,6 +86,7 @@ def evaluate(args: Namespace) -> None:
     from .training import runs
 
     run = runs.require_finished(args.run_dir)
+    runs.read_scores(args.run_dir)
     if args.against is not None:
         runs.require_finished(args.against)
     split = splits.named(args.split or run["split"])
@@ -240,9 +233,9 @@ def show_recipes(args: Namespace) -> None:
 
 def show_splits(args: Namespace) -> None:
     """List the splits."""
-    from .data import splits
+    from .data.splits import listing
 
-    print(splits.listing())
+    print(listing())
 
 
 def run_course(args: Namespace) -> None:
@@ -265,21 +258,32 @@ def run_study(args: Namespace) -> None:
             text = study.listing()
         print(text)
         return
-    study.STUDIES.require(args.name)
+    if args.name != "verify":
+        study.STUDIES.require(args.name)
     require_source(args.data)
-    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes}
+    if args.name == "verify":
+        return _verify(args)
+    options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes, "workers": args.workers}
     table = study.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
 
 
-def _set_threads(args: Namespace) -> None:
-    if args.threads is None:
-        return
-    if args.threads < 1:
-        raise InputError(f"--threads must be at least 1, got {args.threads}")
-    import torch
+def _verify(args: Namespace) -> None:
+    from .course.study import results
 
-    torch.set_num_threads(args.threads)
+    found = results.verify_all([args.of] if args.of else results.known(), args.data, args.out, args.device)
+    print(found.to_string(index=False, float_format=_three_decimals))
+    if not found["within"].all():
+        raise InputError("not all scores were repeated within the tolerance")
+
+
+def _set_threads(args: Namespace) -> None:
+    if args.threads is not None and args.threads < 1:
+        raise InputError(f"--threads must be at least 1, got {args.threads}")
+    if args.threads:
+        import torch
+
+        torch.set_num_threads(args.threads)
 
 
 def _show(scores: dict[str, list[dict]]) -> None:

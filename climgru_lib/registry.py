@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import runpy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .contract import InputError
+
+#: Files that `use` has run, for processes that begin anew.
+used_files: list[Path] = []
+
+
+def use(files: Iterable[Path]) -> None:
+    """Run files of the user, which register encoders, losses, studies or other parts.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"--use: no file {file}")
+        runpy.run_path(str(file))
+        used_files.append(file.resolve())
 
 
 class Registry(Mapping[str, Any]):

@@ -89,6 +89,7 @@ class Workbook:
         points: int = 0,
         device: str = "auto",
         precision: str = "32",
+        progress: bool = True,
     ) -> Path:
         """Train a recipe, or continue or reuse its run; return the run directory.
 
@@ -98,21 +99,29 @@ class Workbook:
         data = self.prepare(recipe.season, split)
         run_dir = self._run_dir(recipe, data, seed, precision)
         watch = ScoreCurve(recipe, data, run_dir, seed, points) if points and recipe.is_network else None
-        compute = {"device": device, "precision": precision}
+        compute = {"device": device, "precision": precision, "progress": progress}
         return fit.train(recipe, data, run_dir, seed=seed, resume=True, watch=watch, **compute)
 
-    def finished(self, recipe: Recipe, split: str = "clean") -> Path | None:
-        """Return the run directory of a recipe that has been trained with this notebook's seed, else None."""
-        run_dir = self._run_dir(recipe, self.prepare(recipe.season, split), self.seed)
+    def finished(
+        self, recipe: Recipe, split: str = "clean", seed: int | None = None, precision: str = "32"
+    ) -> Path | None:
+        """Return the run directory of a recipe that was trained, by default with the notebook's seed, or None."""
+        seed = self.seed if seed is None else seed
+        run_dir = self._run_dir(recipe, self.prepare(recipe.season, split), seed, precision)
         known = (run_dir / runs.RUN).is_file() and runs.read_run(run_dir)["status"] == "finished"
         return run_dir if known else None
 
     def _run_dir(self, recipe: Recipe, data: EmulationData, seed: int, precision: str = "32") -> Path:
         return self.root / "runs" / runs.folder_name(fit.identity(recipe, data, seed, precision))
 
-    def evaluate(self, run_dir: Path) -> list[dict[str, Any]]:
+    def known_scores(self, run_dir: Path) -> list[dict[str, Any]] | None:
+        """Return what `evaluate` has stored of a run, if it has."""
+        run = runs.read_run(run_dir)
+        return runs.read_scores(run_dir).get(f"{run['split']} {run['data']}")
+
+    def evaluate(self, run_dir: Path, device: str = "auto") -> list[dict[str, Any]]:
         """Score a run on the slices of its split; see `evaluation.evaluate`."""
-        emulator = Emulator.open(run_dir)
+        emulator = Emulator.open(run_dir, device)
         return evaluate(run_dir, self.prepare(emulator.recipe.season, emulator.run["split"]), None, emulator)
 
     def number(self, name: str, value: float, unit: str = "") -> None:

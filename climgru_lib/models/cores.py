@@ -23,7 +23,18 @@ from torch.nn import functional as F
 
 from ..registry import Registry
 
-CORES = Registry("core", {"gru": "models.cores:WindowGru"})
+CORES = Registry(
+    "core",
+    {
+        "gru": "models.cores:WindowGru",
+        "bidirectional_gru": "models.bidirectional_gru:BidirectionalGru",
+        "conv_gru": "models.conv_gru_core:ConvGruCore",
+        "conv_lstm": "models.conv_lstm_core:ConvLstmCore",
+        "transformer": "models.temporal_transformer:TemporalTransformer",
+        "mean": "models.mean_core:MeanOfMonths",
+        "last": "models.last_core:LastMonth",
+    },
+)
 
 
 class TemporalCore(nn.Module):
@@ -42,6 +53,59 @@ class TemporalCore(nn.Module):
         """
         every = months.unfold(1, window, 1).movedim(-1, 2)
         return self.forward(every.flatten(0, 1)).unflatten(0, every.shape[:2])
+
+
+class SharingCore(TemporalCore):
+    """A core that is told by what it computes once a month; subclasses write `months` and `windows`."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Read windows by themselves, (batch, time, channel, y, x)."""
+        batch, time = maps.shape[:2]
+        return self.windows(self.months(maps.flatten(0, 1)).unflatten(0, (batch, time)), time)[:, 0]
+
+
+class Projection(nn.Linear):
+    """Flattened maps to a few features, started and scaled as the input gates of `WindowGru` are.
+
+    Parameters
+    ----------
+    features, hidden : int
+        Of a map, and of what is made of it. Weights are drawn from +-1 / sqrt(hidden).
+    scaled : bool
+        Multiply the features by sqrt(hidden / features), so that a step of the optimiser moves the result as far as if
+        there were ``hidden`` features.
+    """
+
+    def __init__(self, features: int, hidden: int, scaled: bool = False):
+        super().__init__(features, hidden)
+        self.scale = math.sqrt(hidden / features) if scaled else 1.0
+        nn.init.uniform_(self.weight, -(hidden**-0.5), hidden**-0.5)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Project maps (sample, channel, y, x) to (sample, hidden)."""
+        return super().forward(self.scale * maps.flatten(1))
+
+
+class VectorCore(SharingCore):
+    """A core that reads a month as a vector, its `Projection`; subclasses write `windows`.
+
+    Parameters
+    ----------
+    maps : (int, int, int)
+        Channels, rows and columns of an encoded month.
+    hidden : int
+        Size of the vector.
+    scaled : bool
+        See `Projection`.
+    """
+
+    def __init__(self, maps: tuple[int, int, int], hidden: int = 512, scaled: bool = False):
+        super().__init__()
+        self.project = Projection(math.prod(maps), hidden, scaled)
+
+    def months(self, maps: Tensor) -> Tensor:
+        """Project months (month, channel, y, x) to (month, hidden)."""
+        return self.project(maps)
 
 
 class WindowGru(TemporalCore, nn.GRU):
@@ -108,7 +172,7 @@ def project(gru: nn.GRU, features: Tensor, layer: int = 0) -> list[Tensor]:
     ]
 
 
-def last_outputs(gru: nn.GRU, gates: Sequence[Tensor], window: int) -> Tensor:
+def last_outputs(gru: nn.GRU, gates: Sequence[Tensor], window: int, backward_ends: bool = False) -> Tensor:
     """Run the GRU over every window and return its output at each window's last month.
 
     Parameters
@@ -119,11 +183,13 @@ def last_outputs(gru: nn.GRU, gates: Sequence[Tensor], window: int) -> Tensor:
     gates : sequence of Tensor, shape (batch, time, 3 hidden)
         Input gates of the first layer per direction, see `project`.
     window : int, months
+    backward_ends : bool
+        Take the backward direction's output where it ends, at the first month.
 
     Returns
     -------
     Tensor, shape (batch, time - window + 1, hidden x directions)
-        Equal to ``gru(windows)[0][:, -1]`` up to rounding.
+        Equal to ``gru(windows)[0][:, -1]`` up to rounding, or to the last layer's final states side by side.
     """
     count = gates[0].shape[1] - window + 1
     steps = [[gate[:, start : start + count] for start in range(window)] for gate in gates]
@@ -137,7 +203,7 @@ def last_outputs(gru: nn.GRU, gates: Sequence[Tensor], window: int) -> Tensor:
     last = gru.num_layers - 1
     states = [_scan(steps[0], gru, last)[-1]]
     if gru.bidirectional:
-        states += _scan(steps[1][-1:], gru, last, "_reverse")
+        states.append(_scan(steps[1][::-1] if backward_ends else steps[1][-1:], gru, last, "_reverse")[-1])
     return torch.cat(states, dim=-1)
 
 

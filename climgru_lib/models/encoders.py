@@ -41,7 +41,15 @@ class FlatConv2d(nn.Conv2d):
 
 CONVOLUTIONS = {"zeros": FlatConv2d, "circular": GlobeConv2d}
 STRIDES = (1, 1, 2, 1)  # published
-ENCODERS = Registry("encoder", {"published": "models.encoders:spatial_encoder"})
+ENCODERS = Registry(
+    "encoder",
+    {
+        "published": "models.encoders:spatial_encoder",
+        "unet": "models.unet:UNet",
+        "vit": "models.vision_transformer:VisionTransformer",
+        "none": "models.box_means:BoxMeans",
+    },
+)
 
 
 def spatial_encoder(

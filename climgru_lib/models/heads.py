@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from ..registry import Registry
 
-HEADS = Registry("head", {"dense": "models.heads:DenseHead"})
+HEADS = Registry(
+    "head",
+    {
+        "dense": "models.heads:DenseHead",
+        "transposed": "models.transposed_head:TransposedHead",
+        "low_rank": "models.low_rank_head:LowRankHead",
+    },
+)
 START_SHARE = 0.1  # of the last layer's random weights, where training starts at given maps
 
 

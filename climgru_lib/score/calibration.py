@@ -23,7 +23,7 @@ from ..data.tensors import EmulationData
 from ..grid import area_mean
 from ..predict.ensemble import StochasticEmulator
 from . import distributions
-from .metrics import score_fields
+from .metrics import mean_scores, score_fields
 
 RAIN_LEVELS = np.array([0.5, 0.9, 0.99, 0.999])  # of the quantiles of precipitation
 Row = tuple[float | None, float | None, float | None]  # value, limit, error of the limit
@@ -112,7 +112,7 @@ def _rows(
 def _score(field: np.ndarray, members: np.ndarray, lat: np.ndarray) -> float:
     """Return the Kaggle score, mean over the members as truth."""
     by_var = [{var: one[:, i] for i, var in enumerate(PUBLISHED_TARGETS)} for one in (field, *members)]
-    return float(np.mean([score_fields(by_var[0], truth, lat)["score"] for truth in by_var[1:]]))
+    return mean_scores([score_fields(by_var[0], truth, lat) for truth in by_var[1:]])["score"]
 
 
 def _crps(draws: np.ndarray, truth: np.ndarray, lat: np.ndarray) -> float:

@@ -12,10 +12,10 @@ from torch import nn
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
-from ..training import runs
+from ..training import files
 from ..training.batches import RunSampler
 from ..training.recipe import Recipe
-from .metrics import score_fields
+from .metrics import mean_scores, score_fields
 
 PROGRESS = "progress.csv"
 
@@ -55,14 +55,13 @@ class ScoreCurve:
             fields = emulator.fields(self.data.scenarios[ssp], self.data, months)
             where = f"{ssp} {self.data.months[months[0]]}..{self.data.months[months[-1]]}"
             row |= {f"{where} {name}": f"{value:.5g}" for name, value in self._scores(fields, ssp, months).items()}
-        runs.append_row(self.run_dir / PROGRESS, row, "step")
+        files.append_row(self.run_dir / PROGRESS, row, "step")
 
     def _scores(self, fields: np.ndarray, ssp: str, months: range) -> dict[str, float]:
         """Return the metrics of every target and the score, means over the members as truth."""
         members = denormalise(self.data.scenarios[ssp].targets[:, months], self.data.normalizer)
         by_var = [{var: of[:, i] for i, var in enumerate(self.data.targets)} for of in (fields, *members)]
-        scores = [score_fields(by_var[0], truth, self.data.lat) for truth in by_var[1:]]
-        return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+        return mean_scores([score_fields(by_var[0], truth, self.data.lat) for truth in by_var[1:]])
 
 
 def read_curve(run_dir: Path, ssp: str, months: tuple[str, str]) -> pd.DataFrame:

@@ -6,6 +6,8 @@ nothing is averaged over members here. `compare` compares two predictions, `dist
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from ..contract import PUBLISHED_TARGETS, VARIABLES, of_role
@@ -97,6 +99,11 @@ def score_fields(prediction: dict, truth: dict, lat: np.ndarray) -> dict[str, fl
     """
     targets = of_role("target", prediction)
     return with_score({var: published_metrics(prediction[var], truth[var], lat) for var in targets})
+
+
+def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average scores of one prediction against several truths, name by name."""
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
 
 
 def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:

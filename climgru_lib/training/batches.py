@@ -80,7 +80,7 @@ class RunSampler:
     data : EmulationData
         Normalised, with its split.
     recipe : Recipe
-        Window, lead, runs and run length.
+        Window, lead, runs, run length and stride.
     seed : int
         With the epoch it fixes the order: a resumed training sees the same batches.
     device : torch.device
@@ -89,7 +89,7 @@ class RunSampler:
 
     def __init__(self, data: EmulationData, recipe: Recipe, seed: int, device: torch.device):
         self.recipe, self.seed, self.epoch, self.skip = recipe, seed, 0, 0
-        self.keep = data.training_targets(recipe.window, recipe.lead)
+        self.keep = _every(recipe.stride, data.training_targets(recipe.window, recipe.lead))
         self.ranges = {ssp: _range(keep) for ssp, keep in self.keep.items()}
         self.length = min(recipe.run_length, *(stop - start for start, stop in self.ranges.values()))
         self.inputs = {ssp: recipe.visible(data.scenarios[ssp].inputs, data.channels).to(device) for ssp in self.keep}
@@ -138,6 +138,11 @@ class RunSampler:
             counted[run.last - run.start :] = False
             mask.append(counted)
         return Batch(torch.stack(inputs), torch.stack(targets), torch.stack(mask))
+
+
+def _every(stride: int, masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Keep of the months marked in (member, time) masks every ``stride``-th, counted along time."""
+    return {ssp: keep & (np.arange(keep.shape[1]) % stride == 0) for ssp, keep in masks.items()}
 
 
 def _range(keep: np.ndarray) -> tuple[int, int]:

@@ -26,9 +26,17 @@ from ..registry import Registry
 LOSSES = Registry(
     "loss", {name: f"training.losses:{name}" for name in ("l1", "mse", "dice", "gabor", "hessian", "polar")}
 )
-#: A combination is a module built with ``weights``, the weight of each term; called with the terms it returns a scalar.
-#: Parameters of it are trained with the network.
-COMBINATIONS = Registry("combination", {"sum": "training.losses:WeightedSum"})
+#: A combination is a module built with ``weights``, the weight of each term; called with the terms and the prediction,
+#: (sample, target, lat, lon), that they were computed of, it returns a scalar. Parameters of it are trained with the
+#: network.
+COMBINATIONS = Registry(
+    "combination",
+    {
+        "sum": "training.losses:WeightedSum",
+        "uncertainty": "training.uncertainty_weights:UncertaintyWeights",
+        "balanced_gradients": "training.balanced_gradients:BalancedGradients",
+    },
+)
 
 
 def dice(pred: Tensor, target: Tensor, per_sample: bool = False, weights: Tensor | None = None) -> Tensor:
@@ -193,7 +201,7 @@ class WeightedSum(nn.Module):
         super().__init__()
         self.weights = dict(weights)
 
-    def forward(self, terms: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, terms: Mapping[str, Tensor], pred: Tensor) -> Tensor:
         """Return a scalar."""
         return sum(weight * terms[name] for name, weight in self.weights.items())
 
@@ -267,7 +275,7 @@ class CompositeLoss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         """Return the combined loss for z-scored fields of shape (sample, target, lat, lon)."""
-        return self.combination(self.terms(pred, target))
+        return self.combination(self.terms(pred, target), pred)
 
     def _term(self, name: str, pred: Tensor, target: Tensor) -> Tensor:
         variable, _, loss = name.partition("_")

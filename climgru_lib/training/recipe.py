@@ -38,6 +38,7 @@ _LEAST = {
     "epochs": 1,
     "runs": 1,
     "run_length": 1,
+    "stride": 1,
     "cosine_epochs": 0,
     "learning_rate": 0,
     "min_learning_rate": 0,
@@ -89,6 +90,8 @@ class Recipe:
         Start the network's last layer at the mean map of the training months; published: at random.
     runs, run_length : int
         A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
+    stride : int, months
+        Of the training months every ``stride``-th alone is a target; published: 1.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Recipe:
     start_at_mean: bool = False
     runs: int = 1
     run_length: int = 11
+    stride: int = 1
 
     def __post_init__(self):
         season.channels(self.season)
@@ -238,8 +242,11 @@ class Recipe:
         return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        return asdict(self)
+        """Return the fields as JSON types; a stride of 1 is not told, as runs of earlier versions do not."""
+        values = asdict(self)
+        if self.stride == 1:
+            del values["stride"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Recipe:

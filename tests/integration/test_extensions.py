@@ -65,10 +65,10 @@ def used(recipe, dataset, folder):
     ("file", "settings", "changes"),
     [
         ("pooled_encoder", "architecture.encoder=pooled", ['architecture.encoder_settings={"box": 3}']),
-        ("conv_lstm_core", "architecture.core=conv_lstm", ['architecture.core_settings={"cells": 2}']),
+        ("fading_core", "architecture.core=fading", ['architecture.core_settings={"life": 2.0}']),
         ("low_rank_head", "architecture.head_kind=patterns", ["start_at_mean=true"]),
         ("power_loss", "loss.tas_power=1.0", ['loss_settings.power={"exponent": 1.2}']),
-        ("uncertainty", "combination=uncertainty", []),
+        ("regularised_uncertainty", "combination=regularised_uncertainty", []),
     ],
 )
 def test_a_part_of_a_network_is_one_file(file, settings, changes, dataset, tmp_path):
@@ -79,8 +79,8 @@ def test_a_part_of_a_network_is_one_file(file, settings, changes, dataset, tmp_p
 
 
 def test_a_core_that_shares_nothing_sees_every_window_by_itself():
-    runpy.run_path(str(FILES / "conv_lstm_core.py"))
-    network = MODELS["conv_gru"](3, (6, 8), 4, hidden=5, head=7, dropout=0.0, core="conv_lstm").eval()
+    runpy.run_path(str(FILES / "fading_core.py"))
+    network = MODELS["conv_gru"](3, (6, 8), 4, hidden=5, head=7, dropout=0.0, core="fading").eval()
     months = torch.randn(2, 7, 3, 6, 8)
     with torch.no_grad():
         shared = network.forward_series(months, 3)
@@ -112,12 +112,12 @@ def test_a_changed_file_is_another_run(dataset, tmp_path):
 
 
 def test_learned_weights_are_trained_and_saved(dataset, tmp_path):
-    runpy.run_path(str(FILES / "uncertainty.py"))
-    run_dir = used(replace(TINY, combination="uncertainty", learning_rate=1e-2), dataset, tmp_path / "run")
+    runpy.run_path(str(FILES / "regularised_uncertainty.py"))
+    run_dir = used(replace(TINY, combination="regularised_uncertainty", learning_rate=1e-2), dataset, tmp_path / "run")
     state = torch.load(run_dir / "last.ckpt", weights_only=True)
     learned = {name: value.item() for name, value in state["state_dict"].items() if name.startswith("loss.")}
-    assert learned.keys() == {f"loss.combination.log_variances.{name}" for name in TINY.loss}
-    assert min(map(abs, learned.values())) > 1e-2
+    assert learned.keys() == {f"loss.combination.sigma.{name}" for name in TINY.loss}
+    assert min(abs(sigma - 1) for sigma in learned.values()) > 1e-2
     groups = state["optimizer_states"][0]["param_groups"]
     assert [group["weight_decay"] for group in groups] == [TINY.weight_decay, 0.0]
 

@@ -35,7 +35,7 @@ def test_folds_are_run_once_and_reused(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         fit, "fit_series", lambda data, recipe: fitted.append(data.split.name) or fit_series(data, recipe)
     )
-    assert main(["study", "folds", "--data", str(store)]) == 0
+    assert main(["study", "folds", "--data", str(store), "--workers", "0"]) == 0
     first = capsys.readouterr().out.splitlines()
     names = [split.name for split in splits.folds()] + ["clean"]
     names += ["unseen:ssp126", "unseen:ssp370", "unseen:ssp585"]
@@ -49,7 +49,7 @@ def test_folds_are_run_once_and_reused(store, tmp_path, monkeypatch, capsys):
     assert last.months == "2036-09..2066-08"  # 620 months from 2015-01 on, the last 360
     table = next(line for line in first if line.startswith("pattern-scaling"))
     assert float(table.split()[1]) == pytest.approx(rows[rows.label == "pattern-scaling"].score[:5].mean(), abs=1e-3)
-    assert main(["study", "folds", "--data", str(store)]) == 0
+    assert main(["study", "folds", "--data", str(store), "--workers", "0"]) == 0
     assert len(fitted) == 18
     assert capsys.readouterr().out.splitlines()[-6:] == first[-6:]
 
@@ -71,7 +71,7 @@ def test_the_table_by_hand():
 
 def test_an_unknown_study_is_refused(capsys):
     assert main(["study", "seeds"]) == 2
-    known = "folds, calm-start, first-start, season, dice, first-final, published"
+    known = "folds, calm-start, first-start, season, dice, first-final, core, encoder, window"
     assert f"unknown study 'seeds'; there are {known}" in capsys.readouterr().err
 
 

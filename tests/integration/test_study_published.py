@@ -152,4 +152,4 @@ def test_the_calm_start_keeps_what_is_published():
 
 def test_only_this_study_has_a_budget(capsys):
     assert main(["study", "season", "--minutes", "3"]) == 2
-    assert "--minutes is for the study published" in capsys.readouterr().err
+    assert "takes no --minutes" in capsys.readouterr().err

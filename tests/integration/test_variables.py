@@ -286,7 +286,7 @@ def test_a_study_follows(warm_store, warm, tmp_path, monkeypatch):
     marks = {"net": (9.0,) * 7}
     study = Study("Of tasmax?", lambda book, seeds: iter(trials), {"quick": 1}, {"net": "fit"}, marks)
     book = Workbook("study-tasmax", str(warm_store), "quick", 0, str(tmp_path))
-    rows, curves = collect(book, study, range(1), "cpu")
+    rows, curves, *_ = collect(book, study, range(1), "cpu")
     table = report.write(tmp_path, study, rows, curves)
     scored = evaluate(book.train(GRU, "clean", 0), book.prepare())[0]["avg"]
     assert table.loc[("clean", "net"), "tasmax_time_mean_rmse"] == pytest.approx(scored["tasmax_time_mean_rmse"])

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from climgru_lib.course.study import results
 from climgru_lib.score.tables import COLUMNS
 from climgru_lib.training import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "tests" / "expected" / "results"
 NOTEBOOK = ROOT / "notebooks" / "06_experiments.ipynb"
 
 
@@ -23,7 +23,7 @@ def markdown() -> dict[str, str]:
 
 
 def rows_of(name: str) -> pd.DataFrame:
-    rows = pd.read_csv(RESULTS / f"{name}.csv")
+    rows = results.rows(name)
     return rows[rows["slice"] == 0]
 
 
@@ -62,7 +62,7 @@ def test_a_table_is_that_of_the_rows(where, name, split):
 
 
 def test_the_readme_tells_the_mean_over_seeds():
-    means = pd.read_csv(RESULTS / "first-final-means.csv")
+    means = pd.read_csv(results.FOLDER / "first-final-means.csv")
     (score,) = means[(means["label"] == "Conv-GRU (final)") & (means["split"] == "clean") & (means["slice"] == 0)].score
     assert (
         f"The mean of the predictions of the five seeds, five minutes of one core, scores {score:.3f}."
@@ -92,9 +92,19 @@ def test_the_verdicts_of_the_readme_are_those_of_the_rows(name, label, less, pat
     assert error == f"{difference.std() / len(difference) ** 0.5:.{digits}f}"
 
 
+@pytest.mark.parametrize(("form", "row"), [("steps", "as many steps"), ("epochs", "as many pairs")])
+def test_the_readme_tells_what_the_batches_cost(form, row):
+    scores = pd.read_csv(results.FOLDER / "bench-skill.csv", index_col=["form", "seed"])
+    paired = scores.loc[form] - scores.loc["plain"]
+    paired["mean"] = paired.mean(axis=1)
+    line = next(line for line in markdown()["README"].splitlines() if line.startswith(f"| {row}"))
+    cells = [cell.strip() for cell in line.split("|")[2:-1]]
+    assert cells == [f"{values.mean():+.3f} ± {values.std() / 5**0.5:.3f}" for _, values in paired.items()]
+
+
 def check_scores(name: str, table: list[tuple[str, ...]]) -> None:
     """Compare means and standard deviations of the score, ssp126 and ssp585, with the rows of a study."""
-    rows = pd.read_csv(RESULTS / f"{name}.csv")
+    rows = results.rows(name)
     assert {label for label, *_ in table} == set(rows["label"])
     for label, *cells in table:
         scores = [rows[(rows["label"] == label) & (rows["ssp"] == ssp)]["score"] for ssp in ("ssp126", "ssp585")]
@@ -114,9 +124,11 @@ def test_notebook_03_has_the_additions_to_the_3d_cnn():
     check_scores("first-start", table)
 
 
-@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
-def test_results_say_what_they_come_from(path):
-    source = json.loads(path.read_text())
-    assert source["command"].startswith(f"climgru study {path.stem} ")
+@pytest.mark.parametrize("name", results.known())
+def test_results_say_what_they_come_from(name):
+    source = results.source(name)
+    assert source["command"].startswith(f"climgru study {name} ")
+    seeds = results.rows(name).groupby(["split", "label"])["seed"].nunique()
+    assert source["seeds"] == {f"{split}: {label}": count for (split, label), count in seeds.items()}
     assert source["numerics"] == "1"
     assert min(source["seeds"].values()) >= 1

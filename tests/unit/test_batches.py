@@ -161,3 +161,17 @@ def test_batches_hold_the_runs_of_the_recipe():
     sizes = [batch.inputs.shape[:2] for batch in sampler(runs=4, run_length=10, window=3, lead=1)]
     assert set(sizes[:-1]) == {(4, 12)}
     assert 1 <= sizes[-1][0] <= 4
+
+
+def test_a_stride_leaves_every_nth_month_as_target():
+    """Window 3 and lead 1: the first target is month 3; of months 5, 10 .. 145 the last ten of ssp370 are withheld."""
+    strided = sampler("clean", stride=5)
+    seen = Counter()
+    for batch in strided:
+        _, target = batch.pairs(torch.zeros(*batch.targets.shape[:2], 2, 1, 1))
+        seen.update((int(code), int(month) % 1000) for code, month in target[:, :, 0, 0].tolist())
+    months = [*range(5, 150, 5)]
+    assert {month for code, month in seen if code == 0} == set(months)
+    assert {month for code, month in seen if code == 2} == {month for month in months if month < 30}
+    assert set(seen.values()) == {MEMBERS}
+    assert len(strided.plan(0)) == pytest.approx(len(sampler("clean").plan(0)), abs=1)  # as many steps

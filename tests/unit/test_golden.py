@@ -32,7 +32,7 @@ def check_losses(golden, names, gradient):
     assert terms.keys() == PUBLISHED_LOSS.keys()
     for name, value in terms.items():
         assert value.item() == pytest.approx(golden[names[name]].item(), rel=1e-5), name
-    composite = loss.combination(terms)
+    composite = loss.combination(terms, pred)
     assert composite.item() == pytest.approx(golden["composite"].item(), rel=1e-5)
     composite.backward()
     ours, expected = gradient(pred.grad)

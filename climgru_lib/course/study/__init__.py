@@ -21,6 +21,16 @@ STUDIES = Registry(
         "season": "course.study.season:STUDY",
         "dice": "course.study.dice:STUDY",
         "first-final": "course.study.first_final:STUDY",
+        "core": "course.study.core:STUDY",
+        "encoder": "course.study.encoder:STUDY",
+        "window": "course.study.window:STUDY",
+        "tas-loss": "course.study.tas_loss:STUDY",
+        "loss-weights": "course.study.loss_weights:STUDY",
+        "size": "course.study.size:STUDY",
+        "head": "course.study.head:STUDY",
+        "members": "course.study.members:STUDY",
+        "leak": "course.study.leak:STUDY",
+        "search": "course.study.search:STUDY",
         "published": "course.study.published:STUDY",
     },
 )
@@ -37,19 +47,19 @@ def listing() -> str:
     return "\n".join(f"{name:12}  {STUDIES[name].question}" for name in STUDIES)
 
 
-def run(name: str, *args, minutes: float | None = None, **kwargs) -> pd.DataFrame:
-    """Run a study by name; see `runner.run` for the arguments, and `published.run` for that study's.
+def run(name: str, *args, minutes: float | None = None, workers: int | None = None, **kwargs) -> pd.DataFrame:
+    """Run a study by name; see `runner.run` for the arguments, and for ``minutes`` `published.run`.
 
     Raises
     ------
     InputError
-        If there is no such study, or it has no budget of ``minutes``.
+        If there is no such study, or it does not take one of the options.
     """
-    study = STUDIES[name]
-    if hasattr(study, "run"):
-        return study.run(*args, minutes=minutes, **kwargs)
-    if minutes is not None:
-        raise InputError("--minutes is for the study published; others end when all is run, and can be continued")
     from . import runner
 
-    return runner.run(name, study, *args, **kwargs)
+    study = STUDIES[name]
+    own = hasattr(study, "run")
+    given = {key: value for key, value in (("minutes", minutes), ("workers", workers)) if value is not None}
+    for option in set(given) - set(study.options if own else ["workers"]):
+        raise InputError(f"the study {name} takes no --{option}")
+    return study.run(*args, **given, **kwargs) if own else runner.run(name, study, *args, **given, **kwargs)

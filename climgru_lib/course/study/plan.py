@@ -47,3 +47,12 @@ class Study:
     against: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, Sequence[float]] = field(default_factory=dict)
     table: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+
+@dataclass(frozen=True)
+class OwnRun:
+    """A study that cannot be planned beforehand: ``run`` does it, and takes these options beside the common ones."""
+
+    question: str
+    run: Callable[..., pd.DataFrame]
+    options: Sequence[str] = ()

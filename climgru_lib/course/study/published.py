@@ -17,16 +17,15 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ...training import runs
+from ...training import files, runs
 from ...training.batches import RunSampler
 from ...training.devices import matmul_precision, pick_device
-from ...training.fit import identity
 from ...training.recipe import Recipe
 from ...training.recipes import named
 from ..workbook import Workbook, curves
-from . import runner
+from . import worker
 from .measure import seconds
-from .plan import Trial
+from .plan import OwnRun, Trial
 from .steps import Trainee, compare_steps, our_batch
 
 MINUTES = 9.0  # of the whole command
@@ -124,16 +123,15 @@ class Session:
 
         def work() -> dict[str, Any]:
             steps, started = self.seconds_of_steps(trial, precision), time.monotonic()
-            run_dir = self.book.train(trial.recipe, trial.split, trial.seed, runner.POINTS, self.device.type, precision)
-            scored = self.book.evaluate(run_dir)
-            key = runner.key_of(trial)
-            self.tables["rows"] += [key | runner.row_of(number, slice_) for number, slice_ in enumerate(scored)]
-            self.tables["curves"] += runner.curve_of(trial, run_dir, scored[0])
-            self.tables["losses"] += [key | row for row in curves(run_dir).reset_index().to_dict("records")]
-            run = runs.read_run(run_dir)
+            found = worker.do(self.book, trial, self.device.type, precision)
+            key = {"label": trial.label, "split": trial.split, "seed": trial.seed}
+            self.tables["rows"] += found.rows
+            self.tables["curves"] += found.curve
+            self.tables["losses"] += [key | row for row in curves(found.run_dir).reset_index().to_dict("records")]
             if steps:
                 self.beside_steps = max(0.0, time.monotonic() - started - steps)
-            return {"score": scored[0]["avg"]["score"], "run": run_dir.name, "wall_seconds": run["wall_seconds"]}
+            wall = runs.read_run(found.run_dir)["wall_seconds"]
+            return {"score": found.rows[0]["score"], "run": found.run_dir.name, "wall_seconds": wall}
 
         name = f"{trial.label}, {trial.split}, seed {trial.seed}"
         return Part(name, lambda: self.seconds_of(trial, precision), work)
@@ -145,10 +143,9 @@ class Session:
 
     def seconds_of_steps(self, trial: Trial, precision: str) -> float:
         """Estimate from one step, after another that warms up; a finished run takes none."""
-        data = self.book.prepare(trial.recipe.season, trial.split)
-        run_dir = self.book.root / "runs" / runs.folder_name(identity(trial.recipe, data, trial.seed, precision))
-        if (run_dir / runs.RUN).is_file() and runs.read_run(run_dir)["status"] == "finished":
+        if self.book.finished(trial.recipe, trial.split, trial.seed, precision):
             return 0.0
+        data = self.book.prepare(trial.recipe.season, trial.split)
         batches = RunSampler(data, trial.recipe, 0, torch.device("cpu")).n_batches(trial.recipe.epochs)
         batch = our_batch(data, trial.recipe, len(data.members), self.device)
         key = repr((trial.recipe.architecture, batch.inputs.shape, precision))
@@ -218,15 +215,7 @@ def run(
     return pd.DataFrame(results["parts"]).set_index("part")[["status", "seconds", "score"]]
 
 
-@dataclass(frozen=True)
-class Budgeted:
-    """A study with a budget of minutes instead of a plan."""
-
-    question: str
-    run: Callable[..., pd.DataFrame]
-
-
-STUDY = Budgeted("What do the published networks reach at full size, and how fast? (one GPU)", run)
+STUDY = OwnRun("What do the published networks reach at full size, and how fast? (one GPU)", run, ("minutes",))
 
 
 def attempt(part: Part, left: float) -> dict[str, Any]:
@@ -242,8 +231,6 @@ def attempt(part: Part, left: float) -> dict[str, Any]:
             return blank | {"status": f"not run: would take {wanted / 60:.1f} min, {max(left, 0) / 60:.1f} min left"}
         found = part.work()
     except Exception as error:
-        if isinstance(error, runs.Stopped):
-            raise
         return blank | {"status": f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
     return blank | {"status": "done", "seconds": time.monotonic() - started} | found
 
@@ -254,7 +241,7 @@ def _machine(device: torch.device) -> dict[str, Any]:
 
 
 def _write(folder: Path, results: dict[str, Any], tables: dict[str, list[dict[str, Any]]]) -> None:
-    runs.write_json(folder / "results.json", results)
+    files.write_json(folder / "results.json", results)
     for name, rows in tables.items():
         if rows:
-            runs.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)
+            files.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,22 +14,30 @@ from matplotlib.ticker import StrMethodFormatter
 from scipy.stats import t as student
 
 from ...score.tables import COLUMNS, columns, headings, scored_targets
-from ...training import runs
+from ...training import files
 from .plan import Study
 
 LEVEL = 0.9  # of the two-sided intervals
 
 
 def write(folder: Path, study: Study, rows: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Write ``table.csv``, and with pairs ``differences.csv``, with curves ``curves.png``; return the table."""
+    """Write ``table.csv``, with pairs ``differences.csv`` and ``verdicts.json``, with curves ``curves.png``.
+
+    Returns
+    -------
+    DataFrame
+        The table.
+    """
     table = study.table(rows) if study.table else summary(rows, study.published)
-    runs.write_atomically(folder / "table.csv", table.to_csv)
+    files.write_atomically(folder / "table.csv", table.to_csv)
     if study.against:
-        runs.write_atomically(folder / "differences.csv", differences(rows, study.against).to_csv)
+        found = differences(rows, study.against)
+        files.write_atomically(folder / "differences.csv", found.to_csv)
+        files.write_json(folder / "verdicts.json", {"question": study.question, "score": verdicts(found)})
     if len(curves):
         first = curves["split"].iloc[0]
         figure = plot_curves(curves[curves["split"] == first], study.published, rows[rows["split"] == first])
-        runs.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
+        files.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
     return table
 
 
@@ -91,6 +100,21 @@ def differences(rows: pd.DataFrame, against: Mapping[str, str]) -> pd.DataFrame:
                 where = {"label": label, "less": reference, "split": split, "ssp": ssp, "months": months}
                 found.append(where | {"metric": metric} | _interval(values.to_numpy()))
     return pd.DataFrame(found)
+
+
+def verdicts(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Say of each pair of `differences` whether the score is better, worse, within noise, or has one seed alone."""
+
+    def verdict(row: dict[str, Any]) -> str:
+        if np.isnan(row["low"]):
+            return "one seed: no verdict"
+        return "better" if row["high"] < 0 else "worse" if row["low"] > 0 else "within noise"
+
+    scores = found[found["metric"] == "score"].drop(columns="metric").to_dict("records")
+    return [
+        {key: None if value != value else value for key, value in row.items()} | {"verdict": verdict(row)}
+        for row in scores
+    ]
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:

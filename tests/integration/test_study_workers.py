@@ -1,0 +1,129 @@
+"""Studies in processes of their own: failures, kills and signals cost no other run."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from climgru_lib import mini_earth
+from climgru_lib.contract import InputError
+from climgru_lib.course.study import results, runner
+from climgru_lib.course.study.plan import Study, Trial
+from climgru_lib.course.workbook import Workbook
+
+STUDY = """
+import os, signal
+from dataclasses import replace
+from climgru_lib.course.study import STUDIES, Study, Trial
+from climgru_lib.models import MODELS
+from climgru_lib.models.simple import Climatology
+
+@MODELS.register("dies")
+class Dies(Climatology):
+    def fit(self, series, lat):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def plan(book, seeds):
+    tiny = {"width": 4, "hidden": 4, "head": 8}
+    net = book.recipe("compact-final", epochs=3, cosine_epochs=3, runs=1, run_length=11)
+    net = replace(net, architecture=net.architecture | tiny)
+    yield Trial("before", book.recipe("climatology"), "clean", 0)
+    yield Trial("killed", replace(book.recipe("climatology"), name="dies", model="dies"), "clean", 0)
+    yield Trial("refused", book.recipe("climatology"), "unseen:ssp999", 0)
+    yield from (Trial("net", net, "clean", seed) for seed in seeds)
+
+STUDIES.register("trouble")(Study("What becomes of the others?", plan, {"quick": 2}))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("workers") / "coarse.zarr"
+    mini_earth.write(path, n_months=300, n_members=2, lat=np.linspace(-78.75, 78.75, 8), lon=np.arange(12) * 30.0 + 15)
+    return path
+
+
+def command(folder, store) -> list[str]:
+    file = folder / "trouble.py"
+    file.write_text(STUDY)
+    options = ["--use", str(file), "--data", str(store), "--out", str(folder / "out")]
+    return [sys.executable, "-m", "climgru_lib.cli", "study", "trouble", *options]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder / "out", subprocess.run(command(folder, store), capture_output=True, text=True)
+
+
+def test_a_failed_or_killed_run_is_reported_and_the_others_go_on(store, tmp_path, undisturbed):
+    out, done = undisturbed
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "killed, clean, seed 0: RuntimeError: its process was killed" in done.stderr
+    assert "refused, unseen:ssp999, seed 0: InputError: " in done.stderr
+    folder = out / "study-trouble"
+    rows = pd.read_csv(folder / "rows.csv")
+    assert rows[rows.slice == 0][["label", "seed"]].values.tolist() == [["before", 0], ["net", 0], ["net", 1]]
+    assert json.loads((folder / "provenance.json").read_text())["seeds"] == {"clean: before": 1, "clean: net": 2}
+    # in one process the same trials give the same numbers
+    book = Workbook("here", str(store), "quick", 0, str(tmp_path / "here"))
+    trials = [Trial("before", book.recipe("climatology"), "clean", 0)]
+    here = runner.collect(book, Study("", lambda book, seeds: trials), range(1), "cpu").rows
+    assert here["score"].tolist() == pytest.approx(rows[rows.label == "before"]["score"].tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_study_stopped_on_its_way_loses_and_repeats_nothing(number, store, tmp_path, undisturbed):
+    call, out = command(tmp_path, store), tmp_path / "out"
+    study = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list(out.glob("runs/compact-final-*/progress.csv")):
+            break
+        time.sleep(0.1)
+    study.send_signal(number)
+    error = study.communicate()[1]
+    assert study.returncode == (75 if number == signal.SIGTERM else -number), error
+    begun = {path: json.loads(path.read_text()) for path in out.glob("runs/*/run.json")}
+    finished = {path for path, run in begun.items() if run["status"] == "finished"}
+    unfinished = [path for path in begun if path not in finished and "compact" in path.parent.name]
+    assert len(finished) >= 1 and len(unfinished) == 1
+    if number == signal.SIGTERM:
+        assert (unfinished[0].parent / "last.ckpt").exists()
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    assert subprocess.run(call, capture_output=True).returncode == 2  # for the two that fail by themselves
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    tables = [pd.read_csv(folder / "study-trouble" / "table.csv") for folder in (out, undisturbed[0])]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_kept_results_are_repeated_or_not(store, tmp_path, monkeypatch):
+    def plan(book, seeds):
+        return [Trial("means", book.recipe("climatology"), "clean", seed) for seed in seeds]
+
+    study = Study("", plan, {"quick": 1})
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    runner.run("means", study, str(store), out_dir=str(tmp_path))
+    results.keep(tmp_path / "study-means", "means")
+    assert results.known() == ["means"]
+    found = results.verify("means", study, str(store), str(tmp_path / "again"))
+    assert found.within.all()
+    kept = results.rows("means")
+    kept.assign(score=kept.score * 1.002).to_csv(tmp_path / "results" / "means.csv", index=False)
+    found = results.verify("means", study, str(store), str(tmp_path / "again")).set_index("metric")
+    assert found.index[~found.within].unique().tolist() == ["score"]
+    with pytest.raises(InputError, match="other data"):
+        mini_earth.write(
+            tmp_path / "b.zarr",
+            n_months=300,
+            n_members=2,
+            seed=1,
+            lat=np.linspace(-78.75, 78.75, 8),
+            lon=np.arange(12) * 30.0 + 15,
+        )
+        results.verify("means", study, str(tmp_path / "b.zarr"), str(tmp_path / "again"))
