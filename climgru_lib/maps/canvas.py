@@ -119,7 +119,7 @@ class MapRow:
                 0.04,
                 "",
                 transform=self.axes[-1].transAxes,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.8},
             )
 
     def _lay_out(self, width: float) -> None:
