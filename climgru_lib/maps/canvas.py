@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.path import Path as Outline
+from PIL import Image
 
 from .. import grid
 from ..contract import InputError
@@ -50,7 +51,14 @@ class MapFigure(Figure):
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
-        return self.png()
+        return small(self.png())
+
+
+def small(png: bytes) -> bytes:
+    """Return a PNG with at most 256 colours: a third of the size in a notebook, and hardly another picture."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from IPython.display import display
 
 from ..contract import InputError
 from . import export
-from .canvas import MapFigure, MapRow
+from .canvas import MapFigure, MapRow, small
 from .controls import FITTING, GRAPHS, Controls, natural_size
 from .face import Given, of_truth
 from .period import Period
@@ -202,7 +202,7 @@ class Viewer:
         return export.code(given, selection.variable, selection.period, options)
 
     def _ipython_display_(self) -> None:
-        display({"image/png": bytes(self.image.value), "text/plain": self._stage.sheet.title}, raw=True)
+        display({"image/png": small(bytes(self.image.value)), "text/plain": self._stage.sheet.title}, raw=True)
         display(self.widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
 
     def _write_period(self, _) -> None:
