@@ -100,10 +100,14 @@ def page(lab):
         page.set_default_timeout(1000 * SECONDS)
         page.goto(f"{lab}/lab/tree/viewer.ipynb?token={TOKEN}")
         page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
         page.locator("#jp-main-dock-panel").click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator("img.climgru-maps").nth(1).wait_for()
+        try:
+            page.locator("img.climgru-maps").nth(1).wait_for()
+        finally:
+            page.screenshot(path=SHOTS / f"{NAME}-0-start.png")
         yield page
         browser.close()
 
