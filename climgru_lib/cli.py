@@ -21,7 +21,7 @@ OF_THE_PLACE = {
 }
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
-    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
+    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib", "PIL"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 

@@ -18,7 +18,7 @@ ROOMS = (
     "contract registry grid progress stopping mini_earth data models training predict score maps course commands cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
-IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython"}
+IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
 #: The rooms that may need more than the plain installation.
