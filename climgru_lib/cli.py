@@ -33,11 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     from . import commands  # with numpy, which a request for help need not wait for
-    from .contract import InputError
+    from .contract import InputError, warnings_on_stderr
 
     try:
         commands.use(getattr(args, "use", ()))
-        getattr(commands, args.run)(args)
+        with warnings_on_stderr():
+            getattr(commands, args.run)(args)
     except InputError as error:
         print(f"climgru: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -96,8 +96,8 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
     absent = np.flatnonzero(withheld_maps(values).all(axis=0) & np.isnan(lows).all(axis=0)) if is_target else []
     if len(absent):
         return [
-            f"{name} is missing (NaN) in every month of {ssp} for member number {absent[0] + 1}; members must be there in "
-            "all open scenarios: select those with `dataset.isel(member_id=...)`"
+            f"{name} is missing (NaN) in every month of {ssp} for member number {absent[0] + 1}; members must be there "
+            "in all open scenarios: select those with `dataset.isel(member_id=...)`"
         ]
     finite = finite.reshape(len(months), -1).all(axis=1)
     if not finite.all():

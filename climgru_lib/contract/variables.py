@@ -10,7 +10,7 @@ that hold it::
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 #: What the published method and the files of the competition are about; always there, and the first of their role.
@@ -42,6 +42,8 @@ class Variable:
         Bounds of the mean over a scenario.
     cure : str
         Helps when a range is broken.
+    conversions : dict of str to (float, float)
+        Other units that are converted on opening: their factor, and what is then added.
     optional : bool
         Whether a data set may lack it; it is then neither learned nor scored there.
     standard_name, long_name, file_units : str
@@ -68,6 +70,7 @@ class Variable:
     mean_low: float
     mean_high: float
     cure: str
+    conversions: dict[str, tuple[float, float]] = field(default_factory=dict)
     optional: bool = False
     standard_name: str = ""
     long_name: str = ""
@@ -95,12 +98,15 @@ VARIABLES = {
     "tas": Variable(
         "target",
         TARGET_DIMS,
-        ("K", "kelvin"),
+        ("K", "kelvin", "Kelvin", "degK"),
         150,
         350,
         200,
         330,
         "if it is in Celsius, add 273.15",
+        conversions=dict.fromkeys(
+            ("degC", "deg_C", "degree_Celsius", "degrees_Celsius", "celsius", "Celsius", "C", "°C"), (1.0, 273.15)
+        ),
         standard_name="air_temperature",
         long_name="Near-Surface Air Temperature",
         cmap="cmo.thermal",
@@ -119,6 +125,7 @@ VARIABLES = {
         0.1,
         100,
         f"if it is in kg m-2 s-1, multiply by {SECONDS_PER_DAY:.0f}; it may not be negative",
+        conversions=dict.fromkeys(_FLUX, (SECONDS_PER_DAY, 0.0)),
         standard_name="lwe_precipitation_rate",
         long_name="Precipitation",
         file_units="mm day-1",
