@@ -19,6 +19,7 @@ PUBLISHED_TARGETS = ("tas", "pr")
 SCENARIOS = ("ssp126", "ssp245", "ssp370", "ssp585")
 
 EMISSION_NOISE = -1e-20  # kg m-2 s-1; the public file holds rounding residues down to this, they count as 0
+PACKING = 1e-5  # of the largest value: zeros packed into 16 bits come back within .8e-5, on either side
 SECONDS_PER_DAY = 86_400.0  # s; pr in kg m-2 s-1 times this is mm/day
 SERIES_DIMS = ("ssp", "time")
 MAP_DIMS = ("ssp", "time", "lat", "lon")
@@ -37,7 +38,7 @@ class Variable:
     units : tuple of str
         The accepted spellings, the first is ours.
     low, high : float
-        Bounds of every value; a ``low`` of `EMISSION_NOISE` counts what is below 0 as 0.
+        Bounds of every value; where ``low`` is not above 0, what lies below 0 by rounding counts as 0.
     mean_low, mean_high : float
         Bounds of the mean over a scenario.
     cure : str

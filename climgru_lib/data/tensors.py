@@ -18,7 +18,6 @@ from torch import Tensor
 
 from .. import contract
 from ..contract import VARIABLES, DataError, DataWarning, InputError, of_role
-from ..contract.variables import EMISSION_NOISE
 from .normalizer import Normalizer, mean_std, moments, standardise
 from .plausibility import Watch
 from .season import channels, encode
@@ -239,6 +238,8 @@ def _read_scenario(dataset, ssp, season_channels, digest, watch) -> Scenario:
             raise DataError(watch.found.problems[0])
         values = np.ascontiguousarray(values, dtype=np.float32)
         digest.update(values)
+        if VARIABLES[name].low <= 0:
+            values = np.maximum(values, 0)  # residues of rounding
         tensor = torch.from_numpy(values)
         if name in wanted:
             targets[:, :, wanted.index(name)] = tensor.transpose(0, 1)
@@ -246,8 +247,6 @@ def _read_scenario(dataset, ssp, season_channels, digest, watch) -> Scenario:
         else:
             channel = forcings.index(name)
             inputs[:, channel] = tensor if tensor.ndim == 3 else tensor[:, None, None]
-            if VARIABLES[name].low == EMISSION_NOISE:
-                inputs[:, channel].clamp_(min=0)
     inputs[:, len(forcings) :] = torch.from_numpy(season_channels)[..., None]
     return Scenario(ssp, inputs, None if withheld.all() else targets, withheld)
 
