@@ -211,6 +211,7 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
         "grid": [len(data.lat), len(data.lon)],
         "lat": data.lat.tolist(),
         "lon": data.lon.tolist(),
+        "data_suspicions": data.suspicions,
         "trained": trained_months(data, recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
