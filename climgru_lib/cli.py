@@ -257,6 +257,7 @@ def _course_commands(parsers) -> None:
     course.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of the trainings")
     course.add_argument("--only", action="append", metavar="NN", help="this notebook alone, e.g. 04; may be repeated")
     course.add_argument("--out", type=Path, metavar="DIR", help="where results go (default build/ of the checkout)")
+    course.add_argument("--copy", type=Path, metavar="DIR", help="only copy the notebooks there, to work in them")
     course.add_argument(
         "-p", action="append", default=[], metavar="KEY=VALUE", dest="parameters", help="a notebook parameter"
     )

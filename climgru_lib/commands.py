@@ -240,10 +240,14 @@ def show_splits(args: Namespace) -> None:
 
 
 def run_course(args: Namespace) -> None:
-    """Execute the notebooks."""
+    """Execute the notebooks, or copy them."""
+    from .course import notebooks
     from .data.paths import require_source
 
     require_source(args.data)
+    if args.copy is not None:
+        print(f"copied {notebooks.copy(args.copy)} notebooks to {args.copy}; those that were there are as they were")
+        return
     from .course import execute
 
     execute.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
@@ -255,9 +259,7 @@ def run_study(args: Namespace) -> None:
     from .data.paths import require_source
 
     if args.name is None:
-        with doing(LOADING):
-            text = study.listing()
-        print(text)
+        print(study.listing())
         return
     if args.name != "verify":
         study.STUDIES.require(args.name)
