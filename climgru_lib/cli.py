@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .stopping import Stopped, stoppable
 
 BAD_INPUT, STOPPED = 2, 75
+LONGEST_MESSAGE = 2000
+#: Errors of the system that are nobody's defect: full, read-only or forbidden places, wrong kinds of them.
+OF_THE_PLACE = {
+    getattr(errno, name)
+    for name in "ENOSPC EDQUOT EROFS EACCES EPERM ENOTDIR EISDIR ENAMETOOLONG EFBIG EIO ENOENT ELOOP EEXIST".split()
+}
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
-    "maps": ("cartopy", "cmocean", "IPython", "ipywidgets", "matplotlib"),
+    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 
@@ -32,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
     args = _parser().parse_args(argv)
+    try:
+        with stoppable():
+            return _run(args)
+    except (Stopped, KeyboardInterrupt) as stop:
+        print(f"climgru: stopped: {stop or 'by Ctrl-C'}", file=sys.stderr)
+        return STOPPED
+
+
+def _run(args: argparse.Namespace) -> int:
     from . import commands, registry  # with numpy, which a request for help need not wait for
     from .contract import InputError
 
@@ -39,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         registry.use(getattr(args, "use", ()))
         getattr(commands, args.run)(args)
     except InputError as error:
-        print(f"climgru: {error}", file=sys.stderr)
+        for line in error.args:
+            print(f"climgru: {_printable(line)}", file=sys.stderr)
         return BAD_INPUT
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -50,14 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        from .training.runs import Stopped
-
-        if not isinstance(error, Stopped):
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE:
             raise
-        print(f"climgru: stopped: {error}", file=sys.stderr)
-        return STOPPED
+        where = f" {error.filename}" if error.filename else ""
+        print(f"climgru: cannot use{_printable(where)}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
     return 0
+
+
+def _printable(text: object) -> str:
+    """Return a text as one line, whatever names of files or attributes have brought into it."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))[:LONGEST_MESSAGE]
 
 
 def _extra_of(module: str) -> str | None:
@@ -72,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"climgru {__version__}")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_data_commands, _run_commands, _submission_commands, _checkpoint_commands, _course_commands, _lists):
+    rest = (_submission_commands, _checkpoint_commands, _course_commands, _lists)
+    for add in (_data_commands, _run_commands, _map_command, *rest):
         add(parsers)
     return parser
 
@@ -104,7 +127,9 @@ def _run_commands(parsers) -> None:
     train.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="a new folder, or that of the run to resume")
     train.add_argument("--recipe", required=True, metavar="NAME", help="e.g. compact, published-final, pattern-scaling")
     _data_option(train)
-    train.add_argument("--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, a fold")
+    train.add_argument(
+        "--split", default="clean", metavar="S", help="published, clean (default), unseen:<ssp>, members:<n>, a fold"
+    )
     train.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and batches (default 0)")
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
@@ -142,12 +167,39 @@ def _run_commands(parsers) -> None:
     _seed_of_draws(predict)
     _compute_options(predict)
 
-    draw = _command(parsers, "map", "draw_map", "draw one month of a prediction")
-    draw.add_argument("source", metavar="RUN_DIR|PREDICTION", help="a run with predictions, or a file of `predict`")
-    draw.add_argument("--month", required=True, metavar="YYYY-MM")
-    draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another target of the prediction")
-    draw.add_argument("--member", type=int, metavar="K", help="this member of an ensemble (default: their mean)")
-    draw.add_argument("--out", required=True, type=Path, metavar="FILE.png")
+
+def _map_command(parsers) -> None:
+    draw = _command(parsers, "map", "draw_map", "draw maps of predictions or of a data set")
+    draw.add_argument(
+        "source",
+        nargs="+",
+        metavar="RUN_DIR|FILE",
+        help="a run with predictions, a file of maps; several: side by side",
+    )
+    draw.add_argument("--var", required=True, metavar="NAME", help="tas, pr, or another variable of the source")
+    draw.add_argument("--out", required=True, type=Path, metavar="FILE", help=".png, .svg, .pdf; .gif, .mp4: a film")
+    draw.add_argument("--month", action="append", default=[], metavar="YYYY-MM", help="may be repeated")
+    what = "2081-2100, 2085, 2080s, 'JJA 2081-2100', 'July 2085', 2081-01..2090-12, all (default); may be repeated"
+    draw.add_argument("--period", action="append", default=[], metavar="WHEN", help=what)
+    draw.add_argument("--scenario", action="append", metavar="S", help="of a source with several; may be repeated")
+    draw.add_argument(
+        "--statistic", default="mean", help="mean (default), change, percent, std, trend, quantile or exceedance"
+    )
+    draw.add_argument("--baseline", metavar="YEARS", help="a change is from these years (default: the first 20)")
+    draw.add_argument("--level", type=float, metavar="X", help="the quantile (0 to 1), or the threshold to exceed")
+    draw.add_argument("--member", metavar="K", help="this member of an ensemble, or `spread` (default: their mean)")
+    draw.add_argument(
+        "--truth", metavar="PATH", help="draw truth, emulator and difference; a store, file or 'embedded'"
+    )
+    draw.add_argument("--difference", action="store_true", help="the difference alone, from truth or of two sources")
+    draw.add_argument("--stipple", action="store_true", help="dot what internal variability may explain")
+    draw.add_argument("--projection", metavar="NAME", help="PlateCarree (default), Robinson, NorthPolarStereo, ...")
+    draw.add_argument("--extent", default="global", metavar="BOX", help="europe, arctic, ..., or 20W,60E,30N,75N")
+    draw.add_argument("--limits", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of the colours (default: fitted)")
+    draw.add_argument("--span", type=float, metavar="X", help="colours of differences from -X to X (default: fitted)")
+    draw.add_argument("--levels", type=int, metavar="N", help="so many discrete colours")
+    draw.add_argument("--graticule", action="store_true", help="draw meridians and parallels with their labels")
+    draw.add_argument("--dpi", type=float, metavar="N", help="dots an inch (default: 200, at least 1200 pixels wide)")
     _extension_option(draw)
 
 

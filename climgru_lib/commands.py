@@ -40,7 +40,7 @@ def data_check(args: Namespace) -> None:
         dataset = store.open_dataset(args.path)
         problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
     if problems:
-        raise InputError("\nclimgru: ".join(problems))
+        raise InputError(*problems)
     sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
     print(f"{args.path} meets the contract: {sizes}")
     if args.write_manifest:
@@ -58,7 +58,7 @@ def train(args: Namespace) -> None:
     runs.require_free_or_run(args.run_dir)
     with doing(LOADING):
         from .data import store, tensors
-        from .score.evaluation import evaluate
+        from .score.evaluation import Diverged, evaluate
         from .training import fit
         from .training.settings import with_settings
 
@@ -73,6 +73,8 @@ def train(args: Namespace) -> None:
             scores = evaluate(args.run_dir, prepared)
         _show({recipe.name: scores})
     except InputError as error:
+        if isinstance(error, Diverged):
+            raise
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
 
@@ -84,6 +86,7 @@ def evaluate(args: Namespace) -> None:
     from .training import runs
 
     run = runs.require_finished(args.run_dir)
+    runs.read_scores(args.run_dir)
     if args.against is not None:
         runs.require_finished(args.against)
     split = splits.named(args.split or run["split"])
@@ -165,25 +168,20 @@ def predict(args: Namespace) -> None:
 
 
 def draw_map(args: Namespace) -> None:
-    """Draw a month of a prediction."""
+    """Draw maps of predictions."""
+    from .data.paths import EMBEDDED, require_source
     from .training import runs
 
-    runs.prediction_file(args.source)
+    for source in args.source:
+        if source != EMBEDDED:
+            runs.prediction_file(source)
+    if args.truth is not None:
+        require_source(args.truth)
     with doing("drawing"):
-        from . import contract, maps
-        from .predict.output import open_prediction
+        from .maps import command
 
-        prediction = open_prediction(args.source)
-        if args.var not in prediction:
-            known = ", ".join(contract.of_role("target", prediction))
-            raise InputError(f"{args.source} holds no {args.var}; it has {known}")
-        field = maps.month_map(prediction, args.var, args.month, args.member)
-        if field is None:
-            months = contract.month_labels(prediction)
-            raise InputError(f"{args.source} holds no {args.month}; it runs from {months[0]} to {months[-1]}")
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        maps.plot_map(field.assign_attrs(ssp=prediction.attrs.get("ssp", ""))).savefig(args.out)
-    print(f"wrote {args.out}")
+        told = command.draw_map(args)
+    print(told)
 
 
 def submission_score(args: Namespace) -> None:
@@ -235,9 +233,9 @@ def show_recipes(args: Namespace) -> None:
 
 def show_splits(args: Namespace) -> None:
     """List the splits."""
-    from .data import splits
+    from .data.splits import listing
 
-    print(splits.listing())
+    print(listing())
 
 
 def run_course(args: Namespace) -> None:
@@ -260,40 +258,32 @@ def run_study(args: Namespace) -> None:
             text = study.listing()
         print(text)
         return
-    if args.name == "verify":
-        _verify(args)
-        return
-    study.STUDIES.require(args.name)
+    if args.name != "verify":
+        study.STUDIES.require(args.name)
     require_source(args.data)
+    if args.name == "verify":
+        return _verify(args)
     options = {"seeds": args.seeds, "device": args.device, "minutes": args.minutes, "workers": args.workers}
     table = study.run(args.name, args.data, args.profile, args.out, **options)
     print(table.to_string(float_format=_three_decimals))
 
 
 def _verify(args: Namespace) -> None:
-    """Repeat a training of each study with kept results, or of one, and compare."""
-    from .course.study import STUDIES, results
-    from .data.paths import require_source
+    from .course.study import results
 
-    require_source(args.data)
-    compared = []
-    for name in [args.of] if args.of else results.known():
-        found = results.verify(name, STUDIES[name], args.data, args.out, args.device)
-        print(f"{name}:\n{found.to_string(index=False, float_format=_three_decimals)}", flush=True)
-        compared.append(found.assign(study=name))
-    off = [found["study"].iloc[0] for found in compared if (abs(found.repeated - found.kept) > found.tolerance).any()]
-    if off:
-        raise InputError(f"not repeated within the tolerance: {', '.join(off)}")
+    found = results.verify_all([args.of] if args.of else results.known(), args.data, args.out, args.device)
+    print(found.to_string(index=False, float_format=_three_decimals))
+    if not found["within"].all():
+        raise InputError("not all scores were repeated within the tolerance")
 
 
 def _set_threads(args: Namespace) -> None:
-    if args.threads is None:
-        return
-    if args.threads < 1:
+    if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads must be at least 1, got {args.threads}")
-    import torch
+    if args.threads:
+        import torch
 
-    torch.set_num_threads(args.threads)
+        torch.set_num_threads(args.threads)
 
 
 def _show(scores: dict[str, list[dict]]) -> None:

@@ -1,26 +1,27 @@
 """The data contract: the table of variables, and the checks of a data set against it."""
 
 from .checks import (
-    DataError,
-    InputError,
     check,
     check_time,
     check_units,
     check_values,
     month_labels,
     scenario_fields,
-    standardise,
     withheld_maps,
 )
+from .errors import DataError, DataWarning, InputError
+from .layout import NOTES, standardise
 from .variables import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, SCENARIOS, SECONDS_PER_DAY, VARIABLES, Variable, of_role
 
 __all__ = [
+    "NOTES",
     "PUBLISHED_FORCINGS",
     "PUBLISHED_TARGETS",
     "SCENARIOS",
     "SECONDS_PER_DAY",
     "VARIABLES",
     "DataError",
+    "DataWarning",
     "InputError",
     "Variable",
     "check",

@@ -12,91 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .errors import DataError
+from .layout import standardise
 from .variables import VARIABLES
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-class InputError(ValueError):
-    """Something the user gave is wrong; the message is one clear line with the cure."""
-
-
-class DataError(InputError):
-    """A data set breaks the contract."""
-
-
 def month_labels(dataset: xr.Dataset) -> np.ndarray:
     """Return the months of a data set as ``YYYY-MM``, array of str, shape (time,)."""
     time = dataset["time"].dt
     return np.array([f"{year:04d}-{month:02d}" for year, month in zip(time.year.values, time.month.values)])
-
-
-def standardise(dataset: xr.Dataset) -> xr.Dataset:
-    """Bring a store of the contract to the layout of the library.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        As read from a store (dims ``y, x`` and ``latitude, longitude``) or already in the library's layout.
-
-    Returns
-    -------
-    Dataset
-        The variables of `VARIABLES` that are there, in its order; dims ``ssp, time, member_id, lat, lon``. SO2 and BC,
-        whose own grid differs from that of tas by less than half a cell, are put on ``lat, lon`` by position.
-
-    Raises
-    ------
-    DataError
-        If a variable, dimension or coordinate is missing, doubled or of the wrong length, or the emission grid
-        is another than that of tas.
-    """
-    import xarray as xr  # takes most of a second, which a refusal of arguments need not wait for
-
-    needed = [name for name, variable in VARIABLES.items() if not variable.optional]
-    missing = [name for name in needed if name not in dataset]
-    if missing:
-        raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(needed)}")
-    if "y" in dataset.dims and "x" in dataset.dims:
-        dataset = dataset.drop_vars(["lat", "lon"], errors="ignore").rename(y="lat", x="lon")
-    fields = {name: _by_position(name, dataset[name]) for name in VARIABLES if name in dataset}
-    for dim in ("ssp", "time", "member_id", "lat", "lon"):
-        if dim not in dataset.coords:
-            raise DataError(f"coordinate {dim} is missing; every dimension needs its labels")
-        if not dataset.indexes[dim].is_unique:
-            doubled = dataset.indexes[dim][dataset.indexes[dim].duplicated()][0]
-            raise DataError(f"coordinate {dim} holds {doubled} twice; keep one")
-    _check_emission_grid(dataset)
-    coords = {dim: dataset[dim].drop_attrs() for dim in ("ssp", "time", "member_id", "lat", "lon")}
-    try:
-        out = xr.Dataset(fields, coords=coords, attrs=dataset.attrs)
-    except ValueError as error:
-        raise DataError(f"the variables do not share one grid: {str(error).splitlines()[0]}") from error
-    return out.assign_coords(ssp=out["ssp"].astype(str))
-
-
-def _check_emission_grid(dataset: xr.Dataset) -> None:
-    """Refuse an emission grid that position cannot match, such as one from north to south."""
-    for emission, dim in (("latitude", "lat"), ("longitude", "lon")):
-        if emission not in dataset.dims or emission not in dataset.coords:
-            continue
-        theirs, ours = dataset[emission].values, dataset[dim].values
-        if len(theirs) == len(ours) > 1 and np.abs(theirs - ours).max() > np.abs(np.diff(ours)).min() / 2:
-            raise DataError(
-                f"{emission} of SO2 and BC differs from {dim} of tas by more than half a cell; "
-                f"put the emissions on the order and range {ours[0]:g} .. {ours[-1]:g}"
-            )
-
-
-def _by_position(name: str, field: xr.DataArray) -> xr.DataArray:
-    """Rename the emission grid to lat, lon, drop its labels, and order the dimensions."""
-    names = {"latitude": "lat", "longitude": "lon", "y": "lat", "x": "lon"}
-    field = field.rename({old: new for old, new in names.items() if old in field.dims})
-    expected = VARIABLES[name].dims
-    if set(field.dims) != set(expected):
-        raise DataError(f"{name} has dimensions {tuple(field.dims)}; the contract needs {expected}")
-    return field.drop_vars(list(field.coords)).transpose(*expected)
 
 
 def check_time(dataset: xr.Dataset) -> list[str]:
@@ -125,7 +52,7 @@ def check_units(dataset: xr.Dataset) -> list[str]:
 
 
 def withheld_maps(values: np.ndarray) -> np.ndarray:
-    """Find maps that carry no information: withheld targets are stored as one constant.
+    """Find maps that carry no information: withheld targets are stored as one constant, or as NaN throughout.
 
     Parameters
     ----------
@@ -135,7 +62,9 @@ def withheld_maps(values: np.ndarray) -> np.ndarray:
     -------
     array of bool, shape (...)
     """
-    return values.max(axis=(-2, -1)) == values.min(axis=(-2, -1))
+    highs = values.max(axis=(-2, -1))
+    constant = highs == values.min(axis=(-2, -1))
+    return constant | np.isnan(values).all(axis=(-2, -1)) if np.isnan(highs).any() else constant
 
 
 def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) -> list[str]:
@@ -161,7 +90,16 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
     is_target = variable.role == "target"
     maps = values.reshape(*values.shape[: 2 if is_target else 1], -1)
     lows, highs = maps.min(axis=-1), maps.max(axis=-1)
-    finite = (np.isfinite(lows) & np.isfinite(highs)).reshape(len(months), -1).all(axis=1)
+    finite = np.isfinite(lows) & np.isfinite(highs)
+    if is_target and np.isnan(lows).all() and withheld_maps(values).all():
+        return []
+    absent = np.flatnonzero(withheld_maps(values).all(axis=0) & np.isnan(lows).all(axis=0)) if is_target else []
+    if len(absent):
+        return [
+            f"{name} is missing (NaN) in every month of {ssp} for member number {absent[0] + 1}; members must be there in "
+            "all open scenarios: select those with `dataset.isel(member_id=...)`"
+        ]
+    finite = finite.reshape(len(months), -1).all(axis=1)
     if not finite.all():
         bad = months[~finite]
         return [

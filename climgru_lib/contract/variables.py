@@ -48,12 +48,6 @@ class Variable:
         CF attributes of predictions; the unit is ours where none is given.
     cmap, difference_cmap : str
         Names of colour maps in matplotlib, which has those of cmocean as ``cmo.``.
-    limits : (float, float), optional
-        Of maps; by default the range of each map itself, as for ``span``.
-    span : float, optional
-        Half range of maps of differences.
-    extend : {"neither", "min", "max", "both"}
-        On which sides of ``limits`` values may lie.
     score_weights : tuple of three float, optional
         Of the three published metrics in the Kaggle score, which `PUBLISHED_TARGETS` alone make.
     loss : str, optional
@@ -74,9 +68,6 @@ class Variable:
     file_units: str = ""
     cmap: str = "cmo.matter"
     difference_cmap: str = "cmo.balance"
-    limits: tuple[float, float] | None = None
-    span: float | None = None
-    extend: str = "neither"
     score_weights: tuple[float, float, float] | None = None
     loss: str | None = "mse"
 
@@ -104,9 +95,6 @@ VARIABLES = {
         standard_name="air_temperature",
         long_name="Near-Surface Air Temperature",
         cmap="cmo.thermal",
-        limits=(220, 310),
-        span=10,
-        extend="both",
         score_weights=(0.1, 1.0, 1.0),
         loss=None,
     ),
@@ -124,9 +112,6 @@ VARIABLES = {
         file_units="mm day-1",
         cmap="cmo.rain",
         difference_cmap="BrBG",
-        limits=(0, 15),
-        span=10,
-        extend="max",
         score_weights=(0.1, 1.0, 0.75),
         loss=None,
     ),

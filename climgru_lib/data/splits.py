@@ -6,7 +6,7 @@ same scenario. Inputs are known in advance, so windows may reach into withheld m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,12 +51,14 @@ class Stretch:
 class Split:
     """Withheld months by scenario and member, and the slices that are scored.
 
-    `published`, `clean`, `decades`, ``unseen:<ssp>`` and the folds of `folds` are presets of `named`.
+    `published`, `clean`, `decades`, ``unseen:<ssp>``, ``members:<n>`` and the folds of `folds` are presets of `named`.
+    With ``members``, only so many, from the first on, are trained on.
     """
 
     name: str
     withheld: tuple[Stretch, ...]
     scored: tuple[Stretch, ...]
+    members: int | None = None
 
     def training_months(self, ssp: str, n_months: int, n_members: int) -> np.ndarray:
         """Mark the months whose targets may be used in training.
@@ -75,9 +77,13 @@ class Split:
         Raises
         ------
         InputError
-            If the series is shorter than the split needs.
+            If the series is shorter than the split needs, or has fewer members.
         """
         keep = np.ones((n_members, n_months), dtype=bool)
+        if self.members is not None:
+            if self.members > n_members:
+                raise InputError(f"split {self.name} needs {self.members} members; the data set has {n_members}")
+            keep[self.members :] = False
         for stretch in self.withheld:
             months = stretch.months(n_months)
             if stretch.ssp == ssp:
@@ -145,6 +151,11 @@ def unseen(ssp: str) -> Split:
     return Split(f"unseen:{ssp}", (Stretch(ssp),), (_last(ssp, 360), _last(ssp, 108)))
 
 
+def first_members(count: int) -> Split:
+    """Return the split `clean` with the first ``count`` members alone to train on; all are scored."""
+    return replace(CLEAN, name=f"members:{count}", members=count)
+
+
 def folds() -> tuple[Split, ...]:
     """Return the five folds on which methods are chosen; the slice that `clean` scores is in none of them.
 
@@ -167,7 +178,7 @@ def named(name: str) -> Split:
     Parameters
     ----------
     name : str
-        ``published``, ``clean``, ``decades``, ``unseen:<ssp>`` or the name of a fold.
+        ``published``, ``clean``, ``decades``, ``unseen:<ssp>``, ``members:<n>`` or the name of a fold.
 
     Raises
     ------
@@ -177,8 +188,11 @@ def named(name: str) -> Split:
     presets = _presets()
     if name.startswith("unseen:") and name != "unseen:":
         return unseen(name.removeprefix("unseen:"))
+    kind, _, count = name.partition(":")
+    if kind == "members" and count.isdecimal() and int(count):
+        return first_members(int(count))
     if name not in presets:
-        raise InputError(f"unknown split '{name}'; there are {', '.join(presets)} and unseen:<ssp>")
+        raise InputError(f"unknown split '{name}'; there are {', '.join(presets)}, unseen:<ssp> and members:<n>")
     return presets[name]
 
 
@@ -192,4 +206,5 @@ def listing() -> str:
         f"{name:12}  withholds {', '.join(map(str, split.withheld))}; scores {', '.join(map(str, split.scored))}"
         for name, split in _presets().items()
     ]
-    return "\n".join([*lines, f"{'unseen:<ssp>':12}  withholds <ssp>; scores <ssp>[-360:], <ssp>[-108:]"])
+    lines.append(f"{'unseen:<ssp>':12}  withholds <ssp>; scores <ssp>[-360:], <ssp>[-108:]")
+    return "\n".join([*lines, f"{'members:<n>':12}  clean, trained on the first n members alone"])

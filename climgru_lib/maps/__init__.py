@@ -1,14 +1,17 @@
-"""World maps: figure style, rows of maps (truth, emulator, difference) and an interactive viewer."""
+"""Maps: figure style, one model of what is looked at, rows of maps, and an interactive viewer."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "fields": ["month_map"],
         "canvas": ["MapRow", "Panel"],
-        "rows": ["map_row", "plot_map"],
+        "face": ["plot"],
         "looks": ["LOOKS", "Look", "style"],
+        "places": ["Frame", "Region"],
+        "rows": ["map_row", "plot_map"],
+        "selection": ["Selection"],
+        "sources": ["Source", "open_source"],
         "viewer": ["Viewer"],
     },
 )

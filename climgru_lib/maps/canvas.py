@@ -1,4 +1,4 @@
-"""The drawing surface: world maps side by side whose values can be exchanged quickly."""
+"""The drawing surface: maps side by side whose values can be exchanged quickly."""
 
 from __future__ import annotations
 
@@ -8,27 +8,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 
 import cartopy.crs as ccrs
 import matplotlib as mpl
 import numpy as np
 from cartopy.feature import ShapelyFeature
 from cartopy.mpl.geoaxes import GeoAxes
-from cartopy.mpl.geocollection import GeoQuadMesh
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.path import Path as Outline
 
 from .. import grid
+from ..contract import InputError
+from .cells import Cells
 from .looks import RC
+from .places import Frame
 
-# Sizes in inches, multiples of 0.05 so that frames fall on whole pixels; a world map is twice as wide as high.
+# Sizes in inches, multiples of 0.05 so that frames fall on whole pixels.
 PANEL_WIDTH = 4.0  # of a map in a row
+TALLEST = 3.4  # of a map; a higher one is made narrower
 MARGIN = 0.05  # left and right of a map
-TOP = 0.5  # title of the figure and of the panels
+TOP = 0.3  # title of the figure
+TITLE = 0.25  # of a panel
 BAR_TOP, BAR_HEIGHT, BAR_BOTTOM = 0.1, 0.1, 0.3  # gap above a colour bar, the bar, its tick labels
 LINE = 0.15  # of a label
-LABEL_CHARACTERS = 60  # room of a panel for one line of a colour-bar label
+CHARACTERS = 15  # of a colour-bar label or a title that fit into an inch
+LABELS = 0.5  # room at the left of and below a map for the labels of a graticule
+DOTS = 2500  # stipples on a map; a finer grid is thinned
+FORMATS = ("png", "svg", "pdf", "jpg", "webp")
 
 
 class MapFigure(Figure):
@@ -55,28 +64,33 @@ class Panel:
 
 
 class MapRow:
-    """World maps side by side on one grid, whose values can be exchanged without drawing anew.
+    """Maps side by side on one grid, whose values can be exchanged without drawing anew.
 
     Parameters
     ----------
     lat : array, shape (lat,), degrees north
-        Cell centres.
+        Cell centres from south to north.
     lon : array, shape (lon,), degrees east
         Cell centres from west to east, in any convention.
     panels : sequence of Panel
         One per map.
-    projection : cartopy CRS, optional
-        PlateCarree by default.
+    projection : cartopy CRS or Frame, optional
+        The Earth in PlateCarree by default.
     width : float
-        Width of a panel in inches.
+        Width of a panel in inches; a map that is high for its width is made narrower.
+    columns : int, optional
+        Panels beside each other; all by default.
+    graticule : bool
+        Draw meridians and parallels, with their labels.
 
     Attributes
     ----------
     figure : MapFigure
     axes : list of GeoAxes
-    meshes : list of GeoQuadMesh
-        ``mesh.get_array()`` is the field drawn, shape (lat, lon); ``mesh.get_coordinates()`` the corners of
-        its cells (lon, lat), shape (lat + 1, lon + 1, 2).
+    meshes : list of Cells
+        ``mesh.get_array()`` is the field drawn, shape (lat, lon); ``mesh.value_at`` its value at a place.
+    stipples : list of PathCollection
+        Dots on the maps.
     """
 
     def __init__(
@@ -84,39 +98,22 @@ class MapRow:
         lat: np.ndarray,
         lon: np.ndarray,
         panels: Sequence[Panel],
-        projection: ccrs.CRS | None = None,
+        projection: ccrs.CRS | Frame | None = None,
         width: float = PANEL_WIDTH,
+        columns: int | None = None,
+        graticule: bool = False,
     ):
-        edges = (
-            grid.cell_edges(np.unwrap(lon, period=360)),
-            np.clip(grid.cell_edges(np.asarray(lat)), -90, 90),
-        )
-        labels = [textwrap.fill(panel.label, LABEL_CHARACTERS) for panel in panels]
-        map_width = width - 2 * MARGIN
-        bottom = BAR_TOP + BAR_HEIGHT + BAR_BOTTOM + LINE * max(label.count("\n") + 1 for label in labels)
-        height = bottom + map_width / 2 + TOP
-        blank = np.zeros((len(lat), len(lon)))
-        projection = projection or ccrs.PlateCarree()
+        self.frame = projection if isinstance(projection, Frame) else Frame(projection=projection)
+        self.lat, self.lon, self.panels, self._graticule = lat, lon, list(panels), graticule
+        self._columns = min(columns or len(panels), len(panels))
+        self.axes, self.meshes, self.stipples, self._bars = [], [], [], []
         with mpl.rc_context(RC):
-            self.figure = MapFigure(figsize=(width * len(panels), height))
-            self.figure.suptitle("", y=1 - MARGIN / height)
-            self.axes, self.meshes = [], []
-            for i, panel in enumerate(panels):
-                box = self._box(i * width + MARGIN, bottom, map_width, map_width / 2)
-                self.axes.append(self.figure.add_axes(box, projection=projection))
-                self.meshes.append(self._draw(self.axes[-1], edges, blank, panel))
-            for _, group in groupby(range(len(panels)), key=lambda i: id(panels[i].norm)):
-                first, *others = group
-                length = width * (0.8 + 0.4 * len(others))
-                left = width * (first + (1 + len(others)) / 2) - length / 2
-                bar = self.figure.add_axes(self._box(left, bottom - BAR_TOP - BAR_HEIGHT, length, BAR_HEIGHT))
-                self.figure.colorbar(
-                    self.meshes[first],
-                    cax=bar,
-                    label=labels[first],
-                    extend=panels[first].extend,
-                    orientation="horizontal",
-                )
+            self.figure = MapFigure(figsize=(width, width))
+            self._lay_out(width)
+            for panel, box in zip(self.panels, self._boxes):
+                self._add(panel, box)
+            self._add_bars()
+            self.figure.suptitle("", y=1 - MARGIN / self.figure.get_size_inches()[1])
             self._note = self.axes[-1].text(
                 0.02,
                 0.04,
@@ -125,18 +122,97 @@ class MapRow:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
             )
 
-    def _box(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
+    def _lay_out(self, width: float) -> None:
+        """Find the places of the maps in inches and give the figure its size."""
+        probe = self.figure.add_axes((0, 0, 1, 1), projection=self.frame.crs)
+        fit(probe, self.frame)
+        aspect = np.ptp(probe.get_ylim()) / np.ptp(probe.get_xlim())
+        self.figure.delaxes(probe)
+        left, right = (LABELS, LABELS if self.frame.cap else MARGIN) if self._graticule else (MARGIN, MARGIN)
+        self._width = max(2.0, min(width, round(TALLEST / aspect / 0.05) * 0.05 + left + right))
+        across = self._width - left - right
+        high = round(across * aspect / 0.05) * 0.05
+        self.lines = self.lines_of(self.panels)
+        self._gap = LABELS if self._graticule else BAR_TOP
+        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
+        above = LABELS / 2 if self._graticule and self.frame.cap else 0.0
+        self._title_at = 1 + above / high
+        step = below + high + above + TITLE
+        rows = -(-len(self.panels) // self._columns)
+        height = rows * step + TOP
+        self.figure.set_size_inches(self._columns * self._width, height)
+        self._boxes = [
+            (
+                i % self._columns * self._width + left,
+                height - TOP - (i // self._columns + 1) * step + below,
+                across,
+                high,
+            )
+            for i in range(len(self.panels))
+        ]
+
+    def _wrapped(self, text: str) -> str:
+        return textwrap.fill(text, int(CHARACTERS * self._width))
+
+    def lines_of(self, panels: Sequence[Panel]) -> int:
+        """Return how many lines the longest label takes; `lines` have room."""
+        return max(self._wrapped(panel.label).count("\n") + 1 for panel in panels)
+
+    def _fraction(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
         """Turn inches into fractions of the figure."""
         across, up = self.figure.get_size_inches()
         return left / across, bottom / up, width / across, height / up
 
-    @staticmethod
-    def _draw(ax: GeoAxes, edges: tuple[np.ndarray, np.ndarray], values: np.ndarray, panel: Panel) -> GeoQuadMesh:
-        ax.set_global()
+    def _add(self, panel: Panel, box: tuple[float, ...]) -> None:
+        ax = self.figure.add_axes(self._fraction(*box), projection=self.frame.crs)
+        fit(ax, self.frame)
         ax.add_feature(coast(), linewidth=0.6)
-        return ax.pcolormesh(*edges, values, cmap=panel.cmap, norm=panel.norm, transform=ccrs.PlateCarree())
+        if self._graticule:
+            sides = True if self.frame.cap else ["bottom", "left"]
+            ax.gridlines(draw_labels=sides, linewidth=0.4, color="0.4", alpha=0.6, x_inline=False)
+        mesh = Cells(self.lat, self.lon, panel.cmap, panel.norm)
+        ax.add_artist(mesh)
+        mesh.set_clip_path(ax.patch)
+        self.axes.append(ax)
+        self.meshes.append(mesh)
+        self.stipples.append(ax.scatter([], [], s=2.0, c="0.1", linewidths=0, zorder=1.2))
 
-    def show(self, maps: Mapping[str, np.ndarray], title: str, note: str = "") -> None:
+    def _add_bars(self) -> None:
+        """Draw one colour bar under all neighbours with one norm."""
+        places = range(len(self.panels))
+        for _, group in groupby(places, key=lambda i: (id(self.panels[i].norm), i // self._columns)):
+            first, *others = group
+            bottom, length = self._boxes[first][1], self._width * (0.8 + 0.4 * len(others))
+            left = self._width * (first % self._columns + (1 + len(others)) / 2) - length / 2
+            box = self._fraction(left, bottom - self._gap - BAR_HEIGHT, length, BAR_HEIGHT)
+            bar = self.figure.colorbar(
+                self.meshes[first],
+                cax=self.figure.add_axes(box),
+                label=self._wrapped(self.panels[first].label),
+                extend=self.panels[first].extend,
+                orientation="horizontal",
+            )
+            self._bars.append(bar.ax)
+
+    def rescale(self, panels: Sequence[Panel]) -> None:
+        """Exchange colours, limits and labels."""
+        self.panels = list(panels)
+        for mesh, panel in zip(self.meshes, panels, strict=True):
+            mesh.set_norm(panel.norm)
+            mesh.set_cmap(panel.cmap)
+        for ax in self._bars:
+            ax.remove()
+        self._bars = []
+        with mpl.rc_context(RC):
+            self._add_bars()
+
+    def show(
+        self,
+        maps: Mapping[str, np.ndarray],
+        title: str,
+        note: str = "",
+        dots: Sequence[np.ndarray | None] = (),
+    ) -> None:
         """Exchange the maps.
 
         Parameters
@@ -147,12 +223,61 @@ class MapRow:
             Title of the figure.
         note : str
             Written on the last map.
+        dots : sequence of array of bool, shape (lat, lon), or None
+            Cells to stipple, one per panel; none by default.
         """
         for ax, mesh, (name, values) in zip(self.axes, self.meshes, maps.items(), strict=True):
-            ax.set_title(name)
+            ax.set_title(name.strip(), y=self._title_at)
             mesh.set_array(np.asarray(values))
-        self.figure.suptitle(title)
+        for place, stipple in enumerate(self.stipples):
+            stipple.set_offsets(self._dots(dots[place] if place < len(dots) else None))
+        self.figure.suptitle(textwrap.fill(title, int(CHARACTERS * self.figure.get_size_inches()[0])))
         self._note.set_text(note)
+
+    def _dots(self, within: np.ndarray | None) -> np.ndarray:
+        """Return the places of dots in the projection, shape (dot, 2)."""
+        if within is None:
+            return np.empty((0, 2))
+        thin = max(1, int(np.ceil(np.sqrt(within.size / DOTS))))
+        rows, columns = (index * thin + thin // 2 for index in np.nonzero(within[thin // 2 :: thin, thin // 2 :: thin]))
+        places = self.frame.crs.transform_points(ccrs.PlateCarree(), self.lon[columns], self.lat[rows])
+        return places[:, :2][np.isfinite(places[:, :2]).all(axis=1)]
+
+    @property
+    def below(self) -> list:
+        """What `show` exchanges under the coasts, from back to front."""
+        return [*self.meshes, *self.stipples]
+
+    @property
+    def above(self) -> list:
+        """What `show` exchanges on top of all."""
+        return [*(ax.title for ax in self.axes), self.figure._suptitle, self._note]
+
+
+def require_format(path: Path) -> None:
+    """Raise `InputError` for the ending of a picture that cannot be written."""
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        raise InputError(f"cannot draw '{path.name}'; the name must end in .{', .'.join(FORMATS)}")
+
+
+def fit(ax: GeoAxes, frame: Frame) -> None:
+    """Show a frame in axes, polar caps within a circle."""
+    if frame.cap is not None:
+        pole, edge = frame.cap
+        ax.set_extent([-180, 180, *sorted((edge, pole))], ccrs.PlateCarree())
+        angle = np.linspace(0, 2 * np.pi, 181)
+        ax.set_boundary(Outline(0.5 + 0.5 * np.stack([np.sin(angle), np.cos(angle)], axis=1)), ax.transAxes)
+    elif frame.region.whole or not isinstance(ax.projection, ccrs.PlateCarree):
+        ax.set_global()
+        if not frame.region.whole:
+            west = frame.region.west
+            ax.set_extent([west, west + frame.region.width, frame.region.south, frame.region.north], ccrs.PlateCarree())
+    else:
+        half, south, north = max(frame.region.width / 2, 2.5), frame.region.south, frame.region.north
+        if south == north:
+            south, north = max(south - 2.5, -90), min(north + 2.5, 90)
+        ax.set_xlim(-half, half)
+        ax.set_ylim(south, north)
 
 
 @cache

@@ -1,17 +1,19 @@
-"""Static maps: one field, or the row truth, emulator, difference of one month."""
+"""Static maps of fields at hand: one field, or the row truth, emulator, difference."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import cartopy.crs as ccrs
 import numpy as np
 import xarray as xr
 
-from .. import grid
 from ..contract import InputError
 from .canvas import MapFigure, MapRow, Panel
-from .looks import Look, difference_norm, field_norm, label_of, look_of, units_of
+from .comparison import GLOBAL
+from .looks import colours_of, label_of, norm_of, overflow, robust_limits, units_of
+from .places import Frame
+from .sources import on_grid_of
+
+Projection = ccrs.CRS | Frame | None
 
 
 def map_row(
@@ -21,7 +23,8 @@ def map_row(
     title: str | None = None,
     limits: tuple[float, float] | None = None,
     span: float | None = None,
-    projection: ccrs.CRS | None = None,
+    projection: Projection = None,
+    dots: np.ndarray | None = None,
 ) -> MapFigure:
     """Draw truth, emulator and their difference for one month (or one time mean).
 
@@ -33,11 +36,13 @@ def map_row(
     title : str, optional
         By default scenario and month, from the coordinates ``ssp`` and ``time`` or ``attrs["ssp"]``.
     limits : tuple of float, optional
-        Range of truth and emulator in their unit; by default that of `LOOKS`.
+        Range of truth and emulator in their unit; by default round limits of both together.
     span : float, optional
-        Half range of the difference in the same unit; by default that of `LOOKS`.
-    projection : cartopy CRS, optional
-        PlateCarree by default.
+        Half range of the difference in the same unit; by default a round one of its data.
+    projection : cartopy CRS or Frame, optional
+        The Earth in PlateCarree by default.
+    dots : array of bool, shape (lat, lon), optional
+        Cells of the difference to stipple.
 
     Returns
     -------
@@ -51,22 +56,14 @@ def map_row(
     """
     truth, emulator = one_map(truth), one_map(emulator)
     check_pair(truth, emulator)
-    look = with_limits(look_of(truth), limits)
-    look = replace(look, span=span or look.span)
-    difference = emulator.values - truth.values
-    shared = field_panel(look, truth, emulator)
-    row = MapRow(
-        truth.lat.values,
-        truth.lon.values,
-        [shared, shared, difference_panel(truth, difference, "difference", look)],
-        projection,
-    )
+    truth = on_grid_of(truth, emulator)
+    difference = (emulator - truth).rename(truth.name).assign_attrs(truth.attrs, kind="difference")
+    shared = panel_of(truth, emulator, limits=limits)
+    last = panel_of(difference, suffix="difference", limits=None if span is None else (-span, span))
+    row = MapRow(truth.lat.values, truth.lon.values, [shared, shared, last], projection)
     title = title if title is not None else caption(truth) or caption(emulator)
-    row.show(
-        {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference},
-        title,
-        rmse_note(difference, truth),
-    )
+    maps = {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference.values}
+    row.show(maps, title, rmse_note(difference), [None, None, dots])
     return row.figure
 
 
@@ -77,7 +74,8 @@ def plot_map(
     difference: bool = False,
     label: str | None = None,
     limits: tuple[float, float] | None = None,
-    projection: ccrs.CRS | None = None,
+    projection: Projection = None,
+    dots: np.ndarray | None = None,
 ) -> MapFigure:
     """Draw one map.
 
@@ -92,9 +90,11 @@ def plot_map(
     label : str, optional
         Colour-bar label with the unit; by default ``long_name [unit]``.
     limits : tuple of float, optional
-        Range in the unit of the field; by default that of `LOOKS`, else the field's own.
-    projection : cartopy CRS, optional
-        PlateCarree by default.
+        Range in the unit of the field; by default a round one of its data.
+    projection : cartopy CRS or Frame, optional
+        The Earth in PlateCarree by default.
+    dots : array of bool, shape (lat, lon), optional
+        Cells to stipple.
 
     Returns
     -------
@@ -107,35 +107,58 @@ def plot_map(
         If the field is not one map, or ``limits`` of a difference are not symmetric about 0.
     """
     field = one_map(field)
-    look = look_of(field)
     if difference and limits and limits[0] != -limits[1]:
         raise InputError(f"limits {limits} of a difference are not centred on 0; give (-x, x)")
-    if difference:
-        look = replace(look, span=limits[1] if limits else look.span)
-        panel = difference_panel(field, field.values, "", look)
-    else:
-        panel = field_panel(with_limits(look, limits), field)
-    row = MapRow(
-        field.lat.values, field.lon.values, [replace(panel, label=label or panel.label)], projection, width=6.0
-    )
-    row.show({"": field.values}, caption(field) if title is None else title)
+    field = field.assign_attrs(kind="difference") if difference else field
+    panel = panel_of(field, limits=limits, label=label)
+    row = MapRow(field.lat.values, field.lon.values, [panel], projection, width=6.0)
+    row.show({"": field.values}, caption(field) if title is None else title, dots=[dots])
     return row.figure
 
 
+def panel_of(
+    *maps: xr.DataArray,
+    suffix: str = "",
+    label: str | None = None,
+    limits: tuple[float, float] | None = None,
+    levels: int | None = None,
+    shown: np.ndarray | None = None,
+) -> Panel:
+    """Return the panel that maps of one kind share.
+
+    Parameters
+    ----------
+    *maps : DataArray, dims (lat, lon)
+        ``attrs["kind"]`` as in `selection.Statistic`; values by default.
+    suffix, label : str
+        After the label, or instead of it.
+    limits : tuple of float, optional
+        By default round ones of the data.
+    levels : int, optional
+        So many discrete colours.
+    shown : array of bool, shape (lat, lon), optional
+        The cells that count for the limits; all by default.
+    """
+    kind = maps[0].attrs.get("kind", "field")
+    values = [field.values if shown is None else field.values[shown] for field in maps]
+    norm = norm_of(limits or robust_limits(kind, *values), levels)
+    return Panel(label or label_of(maps[0], suffix), colours_of(str(maps[0].name), kind), norm, overflow(norm, *values))
+
+
 def one_map(field: xr.DataArray) -> xr.DataArray:
-    """Return the field with dims (lat, lon), or raise `InputError` if it is more than one map."""
+    """Return the field with dims (lat, lon), south first, or raise `InputError` if it is more than one map."""
     field = field.squeeze()
     if set(field.dims) != {"lat", "lon"}:
         raise InputError(
             f"{field.name} has dimensions {field.dims}, a map needs (lat, lon); select one month and member, "
             "for instance field.sel(ssp='ssp370', member_id=0, time='2085-07')"
         )
-    return field.transpose("lat", "lon")
+    return field.transpose("lat", "lon").sortby("lat")
 
 
 def check_pair(truth: xr.DataArray, emulator: xr.DataArray) -> None:
     """Raise `InputError` if two maps cannot be subtracted from each other."""
-    same_grid(truth, emulator)
+    on_grid_of(truth, emulator)
     if units_of(truth) != units_of(emulator):
         raise InputError(f"truth is in {units_of(truth)}, emulator in {units_of(emulator)}; convert one of them")
     for part in ("scenario", "month"):
@@ -144,41 +167,19 @@ def check_pair(truth: xr.DataArray, emulator: xr.DataArray) -> None:
             raise InputError(f"truth is {a}, emulator is {b}; select the same {part} for both")
 
 
-def same_grid(truth: xr.DataArray | xr.Dataset, emulator: xr.DataArray | xr.Dataset) -> None:
-    """Raise `InputError` unless both lie on the same cell centres."""
-    for dim in ("lat", "lon"):
-        a, b = truth[dim].values, emulator[dim].values
-        if a.shape != b.shape or not np.allclose(a, b, atol=1e-3):
-            raise InputError(f"truth and emulator differ in {dim}; interpolate one to the grid of the other")
-
-
-def rmse_note(difference: np.ndarray, field: xr.DataArray) -> str:
-    """Return the area-weighted RMSE of a difference map as text."""
-    rmse = np.sqrt(grid.area_mean(np.square(difference, dtype=np.float64), field.lat.values))
-    return f"area-weighted RMSE {rmse:.2f} {units_of(field)}"
+def rmse_note(difference: xr.DataArray, region=GLOBAL) -> str:
+    """Return the area-weighted RMSE of a difference map as text; nothing where no cell holds a value."""
+    rmse = float(np.sqrt(region.mean(difference.astype(np.float64) ** 2)))
+    return "" if np.isnan(rmse) else f"area-weighted RMSE {rmse:.2f} {units_of(difference)}"
 
 
 def caption(field: xr.DataArray) -> str:
-    """Return ``scenario, Month year, members`` of a map, as far as its coordinates and attributes tell."""
+    """Return ``scenario, time, members`` of a map, as far as its coordinates and attributes tell."""
     return ", ".join(part for part in _labels(field).values() if part)
 
 
 def _labels(field: xr.DataArray) -> dict[str, str]:
-    ssp = field["ssp"].item() if "ssp" in field.coords else field.attrs.get("ssp", "")
-    month = field["time"].dt.strftime("%B %Y").item() if "time" in field.coords else ""
-    return {"scenario": str(ssp), "month": month, "members": field.attrs.get("members", "")}
-
-
-def with_limits(look: Look, limits: tuple[float, float] | None) -> Look:
-    """Return the look with the limits a caller asked for, which values may exceed."""
-    return replace(look, limits=limits, extend="both") if limits else look
-
-
-def field_panel(look: Look, *maps: xr.DataArray) -> Panel:
-    """Return the panel of a field itself, with one norm for all ``maps``."""
-    return Panel(label_of(maps[0]), look.cmap, field_norm(look, *maps), look.extend)
-
-
-def difference_panel(field: xr.DataArray, values: np.ndarray, suffix: str, look: Look) -> Panel:
-    """Return the panel of a difference of a variable, centred on 0."""
-    return Panel(label_of(field, suffix), look.difference_cmap, difference_norm(look, values), "both")
+    attrs = field.attrs
+    ssp = field["ssp"].item() if "ssp" in field.coords else attrs.get("scenario", attrs.get("ssp", ""))
+    month = field["time"].dt.strftime("%B %Y").item() if "time" in field.coords else attrs.get("when", "")
+    return {"scenario": str(ssp), "month": month, "members": attrs.get("members", "")}

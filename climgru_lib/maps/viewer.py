@@ -1,94 +1,157 @@
-"""Interactive viewer of predictions: sliders for month, menus for scenario and variable."""
+"""Interactive viewer: what is looked at, chosen by menus, sliders, text and clicks."""
 
 from __future__ import annotations
 
-from calendar import month_name
-from functools import lru_cache
+import html
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cartopy.crs as ccrs
 import ipywidgets as widgets
 import numpy as np
-import xarray as xr
+from ipyevents import Event
 from IPython.display import display
 
-from .. import contract
 from ..contract import InputError
-from ..predict import output
+from . import export
 from .canvas import MapFigure, MapRow
-from .fields import by_scenario, members_of, month_map, one_field
-from .looks import look_of
-from .rows import caption, difference_panel, field_panel, rmse_note, same_grid
+from .controls import FITTING, GRAPHS, Controls
+from .face import Given, of_truth
+from .period import Period
+from .places import Frame, Region
+from .profiles import graph_of
+from .selection import FIRST_YEARS, Selection
+from .sheet import Sheet, look, merged
+from .sources import Source, calendar_of, on_grid_of, open_source
+from .stage import Stage
 
-BASE_YEARS = 20  # anomalies are taken from the first 20 values of the calendar month
+TRUTH, OTHER, ITS_CHANGE, NOTHING = "truth", "other run", f"its first {FIRST_YEARS} years", "nothing"
+WITHOUT_KERNEL = "The menus and sliders of this viewer need a running kernel; its first picture stands above."
+#: While the viewer is alive in JupyterLab, the picture that it left just above for readers without a kernel is hidden.
+HIDE_STILL = "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .climgru-maps) {display: none}</style>"
 
 
 class Viewer:
-    """Maps of a prediction, month by month, beside the truth where there is one.
-
-    With a truth the row is truth, emulator and their difference. Without one, and in months that the truth
-    lacks or withholds, it is the emulator and its anomaly from the mean of the same calendar month in its
-    first 20 years. Of several members the mean is shown, and the title says so.
+    """Maps of a prediction, beside the truth, another run, another scenario or its own first years.
 
     Parameters
     ----------
-    prediction : Dataset, str or Path
-        A prediction (dims time, lat, lon, and ``attrs["ssp"]``; or with a dimension ``ssp``), a file of
-        ``climgru predict``, or a run directory.
-    truth : Dataset, optional
-        A data set of the contract as opened by the library (of its members the first is shown, and named), or
-        dims (time, lat, lon).
+    prediction : run directory, file, Dataset
+        See `maps.open_source`.
+    truth : file, Dataset or "embedded", optional
+        Of its members the mean is shown, and named.
+    other : run directory, file, Dataset, optional
+        A second prediction, to be seen beside the first.
     member : int, optional
-        Show this member alone, by its label in ``member_id`` or ``realization``.
-    projection : cartopy CRS, optional
-        PlateCarree by default.
+        Show this member first, by its label in ``member_id`` or ``realization``; the mean by default.
+    period : str, optional
+        What is shown first, see `Period.parse`; the first month by default.
+    projection : str or cartopy CRS, optional
+        See `Frame`.
 
     Attributes
     ----------
-    scenario, variable, month : ipywidgets controls
-        Set ``viewer.month.value = "2085-07"`` to move the slider from code.
-    image : ipywidgets.Image
-        The row as PNG.
+    controls : Controls
+        Every control, to be set from code: ``viewer.controls.period.value = "JJA 2081-2100"``.
+    image, graph : ipywidgets.Image
+        The row of maps, and the graph below it, as PNG. A click on a map draws the series of the cell.
+    message : ipywidgets.HTML
+        What is wrong with a choice; the picture stays.
     widget : ipywidgets.VBox
-        Controls and image together; a viewer that ends a notebook cell displays it.
+        All together; a viewer that ends a notebook cell displays it, and leaves its first picture in the notebook.
 
     Raises
     ------
     InputError
-        If the prediction cannot be opened, names no scenario, holds no target of the contract, or the truth lies on
-        another grid; if there is no such member.
+        If the prediction cannot be opened, or the truth lies on another grid; if there is no such member or period.
     """
 
     def __init__(
         self,
-        prediction: xr.Dataset | str | Path,
-        truth: xr.Dataset | None = None,
+        prediction: Given,
+        truth: Given | None = None,
         *,
+        other: Given | None = None,
         member: int | None = None,
-        projection: ccrs.CRS | None = None,
+        period: str | None = None,
+        projection: str | ccrs.CRS | None = None,
     ):
-        self._prediction = by_scenario(output.open_prediction(prediction), "prediction")
-        only = next(iter(self._prediction)) if len(self._prediction) == 1 else None
-        self._truth = {} if truth is None else by_scenario(truth, "truth", default=only)
-        first = next(iter(self._prediction.values()))
-        if truth is not None:
-            same_grid(truth, first)
-        variables = contract.of_role("target", first)
-        if not variables:
-            raise InputError(f"the prediction holds none of {', '.join(contract.of_role('target'))}")
-        self._member, self._projection, self._rows = member, projection, {}
-        self._base = lru_cache(maxsize=96)(self._base_map)
-        self.scenario = widgets.Dropdown(options=list(self._prediction), description="scenario")
-        self.variable = widgets.Dropdown(options=variables, description="variable")
-        self.month = widgets.SelectionSlider(
-            options=self._months(), description="month", layout=widgets.Layout(width="480px")
-        )
-        self.image = widgets.Image(format="png")
-        self.widget = widgets.VBox([widgets.HBox([self.scenario, self.variable, self.month]), self.image])
-        self.scenario.observe(self._change_scenario, names="value")
-        self.variable.observe(self._update, names="value")
-        self.month.observe(self._update, names="value")
-        self._update()
+        self._given, self._projection = {"source": prediction, "truth": truth}, projection
+        self.source = Source("emulator", open_source(prediction).scenarios)
+        given = {TRUTH: truth, OTHER: other}
+        self._others = {name: open_source(one, name) for name, one in given.items() if one is not None}
+        self._stage = Stage()
+        self._graphed: tuple = ()
+        self._quiet = True
+        first = self.source.field(self.source.variables[0], next(iter(self.source.scenarios)))
+        for one in self._others.values():
+            on_grid_of(one.field(one.variables[0], next(iter(one.scenarios))), first)
+        self._calendar = calendar_of(first)
+        years, months = self._calendar or (np.empty(0, int), None)
+        self.controls = Controls(list(self.source.scenarios), self.source.variables, [], years, months is not None)
+        self.image, self.graph = widgets.Image(format="png"), widgets.Image(format="png")
+        self.image.add_class("climgru-maps")
+        self.message = widgets.HTML()
+        still = widgets.HTML(HIDE_STILL, layout=widgets.Layout(display="none"))
+        self.widget = widgets.VBox([self.controls.box, self.message, self.image, self.graph, still])
+        self._start(member, period)
+        self._observe()
+        self._update(raising=True)
+
+    def _start(self, member: int | None, period: str | None) -> None:
+        """Set the controls to the first picture."""
+        self._fill_menus()
+        members = self.source.members(self.controls.variable.value, self.controls.scenario.value)
+        if member is not None:
+            Selection(self.controls.variable.value, members=member).chosen(
+                self.source.field(self.controls.variable.value, self.controls.scenario.value)
+            )
+            self.controls.members.value = str(member)
+        if len(members) < 2:
+            self.controls.members.layout.display = "none"
+        self.controls.graph.value = GRAPHS[0]
+        if self._calendar is None:
+            self.controls.period.value = "all"
+            return
+        year, month = self._calendar
+        self.controls.period.value = period or (f"{year[0]:04d}" if month is None else f"{year[0]:04d}-{month[0]:02d}")
+        self.controls.follow(Period.parse(self.controls.period.value))
+
+    def _fill_menus(self) -> None:
+        """Offer the members there are, and what can stand beside the scenario shown."""
+        ssp = self.controls.scenario.value
+        members = [str(label) for label in self.source.members(self.controls.variable.value, ssp)]
+        own = [ITS_CHANGE] if self._calendar is not None else []
+        beside = [*self._others, *(name for name in self.source.scenarios if name != ssp), *own, NOTHING]
+        if list(self.controls.beside.options) != beside:
+            shown = self.controls.beside.value
+            preferred = beside[0] if self._others else own[0] if own else NOTHING
+            self.controls.beside.options = beside
+            self.controls.beside.value = shown if shown in beside else preferred
+        wanted = ["mean", *(["spread"] if len(members) > 1 else []), *members]
+        if list(self.controls.members.options) != wanted:
+            shown = self.controls.members.value
+            self.controls.members.options = wanted
+            self.controls.members.value = shown if shown in wanted else "mean"
+
+    def _observe(self) -> None:
+        controls, self._quiet = self.controls, False
+        for control in controls.view:
+            control.observe(self._update, names="value")
+        for control in (controls.month, controls.year, controls.years):
+            control.observe(self._write_period, names="value")
+        controls.play.observe(lambda _: self.step(1), names="value")
+        controls.back.on_click(lambda _: self.step(-1))
+        controls.forth.on_click(lambda _: self.step(1))
+        controls.save.on_click(lambda _: self._save())
+        controls.code.on_click(lambda _: self._say(self.code()))
+        self._clicks = Event(source=self.image, watched_events=["click"])
+        self._clicks.on_dom_event(lambda event: self.click(event["dataX"], event["dataY"]))
+
+    @property
+    def _row(self) -> MapRow:
+        return self._stage.row
 
     @property
     def figure(self) -> MapFigure:
@@ -97,63 +160,132 @@ class Viewer:
 
     @property
     def meshes(self) -> list:
-        """The meshes of the panels shown now, left to right."""
+        """The cells of the panels shown now, left to right: ``mesh.get_array()`` is the field, (lat, lon)."""
         return self._row.meshes
 
-    def _ipython_display_(self) -> None:
-        display(self.widget)
-
-    def _months(self) -> list[str]:
-        return contract.month_labels(self._prediction[self.scenario.value]).tolist()
-
-    def _change_scenario(self, _) -> None:
-        month, months = self.month.value, self._months()
-        if months != list(self.month.options):
-            self.month.options = months
-            self.month.value = month if month in months else months[0]
-        self._update()
-
-    def _update(self, _=None) -> None:
-        ssp, name, month = self.scenario.value, self.variable.value, self.month.value
-        emulator = month_map(self._prediction[ssp], name, month, self._member)
-        truth = self._true_map(ssp, name, month)
-        title = caption(emulator.assign_coords(ssp=ssp))
-        self._row = self._row_of(emulator, truth is not None)
-        if truth is None:
-            base, period = self._base(ssp, name, month[5:])
-            maps = {"emulator": emulator.values, f"emulator − its {period} mean": emulator.values - base}
-            self._row.show(maps, title + (" (no truth for this month)" if self._truth else ""))
+    def step(self, by: int) -> None:
+        """Go to the next month, or by a year where a year, a season or a longer period is shown."""
+        controls, single = self.controls, Period.parse(self.controls.period.value)
+        if single.monthly and controls.years.value == 1 and single.first == single.last:
+            year, month = divmod(single.first + by, 12)
+            if controls.year.min <= year <= controls.year.max:
+                controls.period.value = f"{year:04d}-{month + 1:02d}"
         else:
-            difference = emulator.values - truth.values
-            told = f"truth, {truth.attrs['members']}" if "members" in truth.attrs else "truth"
-            maps = {told: truth.values, "emulator": emulator.values, "emulator − truth": difference}
-            self._row.show(maps, title, rmse_note(difference, emulator))
-        self.image.value = self._row.figure.png()
+            controls.year.value += by
 
-    def _true_map(self, ssp: str, name: str, month: str) -> xr.DataArray | None:
-        """Return the truth of a month, or None where it is lacking or withheld."""
-        if ssp not in self._truth:
-            return None
-        _, members = members_of(self._truth[ssp])
-        truth = month_map(self._truth[ssp], name, month, members[0] if members else None)
-        return None if truth is None or contract.withheld_maps(truth.values) else truth
+    def click(self, x: float, y: float) -> None:
+        """Draw the series of the cell at a pixel of the image, counted from its upper left corner."""
+        at = np.array([x, self.figure.bbox.height - y])
+        for ax in self._row.axes:
+            if ax.get_window_extent().contains(*at):
+                inside = ax.transData.inverted().transform(at)
+                lon, lat = ccrs.PlateCarree().transform_point(*inside, ax.projection)
+                if np.isfinite([lon, lat]).all():
+                    self.controls.place.value = f"lat={lat:.1f},lon={lon:.1f}"
+                    if self.controls.graph.value != "series":
+                        self.controls.graph.value = "series"
 
-    def _row_of(self, emulator: xr.DataArray, with_truth: bool) -> MapRow:
-        """Return the row of a variable, made on first use."""
-        key = emulator.name, with_truth
-        if key not in self._rows:
-            look = look_of(emulator)
-            panel = field_panel(look, emulator)
-            last = difference_panel(emulator, emulator.values, "difference" if with_truth else "anomaly", look)
-            panels = [panel, panel, last] if with_truth else [panel, last]
-            self._rows[key] = MapRow(emulator.lat.values, emulator.lon.values, panels, self._projection)
-        return self._rows[key]
+    def save(self, path: str | Path, dpi: float = 200) -> Path:
+        """Write what is shown: a picture (``.png``, ``.svg``, ``.pdf``), or its numbers (``.nc``)."""
+        return export.save(Path(path), self._row, self._stage.sheet, dpi)
 
-    def _base_map(self, ssp: str, name: str, calendar_month: str) -> tuple[np.ndarray, str]:
-        """Return the mean map of a calendar month in the first years, and that period as text."""
-        dataset = self._prediction[ssp]
-        labels = contract.month_labels(dataset)
-        first = [i for i, label in enumerate(labels) if label.endswith(f"-{calendar_month}")][:BASE_YEARS]
-        field = one_field(dataset[name].isel(time=first), self._member)
-        period = f"{month_name[int(calendar_month)]} {labels[first[0]][:4]}–{labels[first[-1]][:4]}"
-        return field.mean("time").values, period
+    def code(self) -> str:
+        """Return the call of `maps.plot` that draws what is shown."""
+        selection, beside = self.controls.selection(), self.controls.beside.value
+        options = self.controls.options()
+        if beside == ITS_CHANGE and selection.statistic == "mean":
+            options["statistic"] = "change"
+        if len(self.source.scenarios) > 1:
+            both = beside in self.source.scenarios
+            options["scenario"] = [beside, selection.scenario] if both else selection.scenario
+        given = self._given if beside == TRUTH else {"source": self._given["source"]}
+        return export.code(given, selection.variable, selection.period, options)
+
+    def _ipython_display_(self) -> None:
+        display({"image/png": bytes(self.image.value), "text/plain": self._stage.sheet.title}, raw=True)
+        display(self.widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
+
+    def _write_period(self, _) -> None:
+        if not self._quiet:
+            self.controls.period.value = self.controls.written()
+
+    def _update(self, _=None, raising: bool = False) -> None:
+        """Bring pictures and controls to what is chosen; what cannot be shown is said, and the picture stays."""
+        if self._quiet:
+            return
+        self._quiet = True  # controls that follow shall not ask for another picture
+        try:
+            self._fill_menus()
+            self.controls.follow(Period.parse(self.controls.selection().period))
+            lacking = self._show()
+            self._show_graph()
+            self._say(lacking)
+        except InputError as error:
+            if raising:
+                raise
+            self._say(str(error))
+        finally:
+            self._quiet = False
+
+    def _beside(self, selection: Selection) -> tuple[Source | None, Selection | None]:
+        """Return what stands beside the prediction, and what is looked at in it."""
+        beside = self.controls.beside.value
+        if beside in self._others:
+            return self._others[beside], of_truth(selection, self.source, self._others[beside])
+        if beside in self.source.scenarios:
+            return self.source, replace(selection, scenario=beside)
+        return None, None
+
+    def _look(self, selection: Selection, region: Region) -> tuple[Sheet, str]:
+        """Return what to draw, and why it is not what was asked for."""
+        reference, other = self._beside(selection)
+        stipple, lacking = self.controls.stipple.value, ""
+        if reference is not None:
+            try:
+                return look(selection, self.source, reference, other, stipple=stipple, region=region), ""
+            except InputError as error:
+                lacking = f"nothing to compare with: {error}"
+        shown = look(selection, self.source, stipple=stipple)
+        plain = selection.statistic == "mean" and selection.members != "spread"
+        if self._calendar is None or not plain or (reference is None and self.controls.beside.value == NOTHING):
+            return shown, lacking
+        change = replace(selection, statistic="change")
+        base = Period.parse(change.base(self.source.field(selection.variable, selection.scenario)))
+        names = ["emulator", f"emulator − its {f'{base.name} {base.first}–{base.last}'.strip()} mean"]
+        return merged(shown, look(change, self.source, stipple=stipple), names), lacking
+
+    def _show(self) -> str:
+        """Draw the maps; return what is lacking."""
+        controls, selection = self.controls, self.controls.selection()
+        projection = self._projection if controls.projection.value == FITTING else controls.projection.value
+        frame, scale = Frame(Region.parse(controls.region.value), projection), controls.scale()
+        sheet, lacking = self._look(selection, frame.region)
+        kind = (replace(selection, period="all"), controls.beside.value, *scale.values())
+        told = " (no truth for this month)" if lacking and controls.beside.value == TRUTH else ""
+        self.image.value = self._stage.draw(sheet, frame, kind, scale, told)
+        return lacking
+
+    def _show_graph(self) -> None:
+        """Draw the graph below the maps, if it is another."""
+        controls, selection = self.controls, self.controls.selection()
+        kind, place = controls.graph.value, controls.place.value.strip() or controls.region.value
+        key = (kind, selection, controls.beside.value, place)
+        if key == self._graphed:
+            return
+        self._graphed = key
+        self.graph.layout.display = "none" if kind == GRAPHS[0] else ""
+        if kind != GRAPHS[0]:
+            reference, other = self._beside(selection)
+            self.graph.value = graph_of(kind, selection, self.source, reference, other, Region.parse(place)).png()
+
+    def _save(self) -> None:
+        """Write what is shown into the current folder, under a name that tells what it is."""
+        parts = (self.controls.selection().variable, self._stage.sheet.title, self.controls.selection().statistic)
+        name = re.sub(r"[^\w.-]+", "_", " ".join(parts)) + f".{self.controls.file.value}"
+        try:
+            self._say(f"wrote {self.save(name, self.controls.dpi.value)}")
+        except (InputError, OSError) as error:
+            self._say(str(error))
+
+    def _say(self, told: str) -> None:
+        self.message.value = f"<code>{html.escape(told)}</code>" if told else ""

@@ -52,7 +52,7 @@ class Emulator:
         recipe = Recipe.from_json(run["recipe"])
         with torch.device("meta"):
             model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
-        model = weights.load_weights(Path(run_dir), model.to_empty(device="cpu"))
+        model = weights.load_weights(Path(run_dir), model)
         if precision not in ("32", "bf16"):
             raise InputError(f"predictions are made in precision 32 or bf16, not '{precision}'")
         _place(model, recipe, pick_device(device))

@@ -10,7 +10,7 @@ import xarray as xr
 
 from .. import __version__
 from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, of_role
-from ..training import runs
+from ..training import files, runs
 
 if TYPE_CHECKING:
     from ..data.tensors import EmulationData
@@ -80,7 +80,7 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".nc":
         encoding = {name: {"zlib": True, "complevel": 4, "_FillValue": None} for name in of_role("target", dataset)}
-        runs.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
+        files.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":
         if out.exists():
             raise InputError(f"{out} exists already; remove it or name another place")
@@ -143,7 +143,7 @@ def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
             for month, values in enumerate(fields.reshape(len(fields), -1).tolist()):
                 file.write(rows.replace("@", f"t{month:03d}") % tuple(values))
 
-    runs.write_atomically(Path(out), write)
+    files.write_atomically(Path(out), write)
 
 
 def submission_cells(lat: np.ndarray, lon: np.ndarray) -> list[str]:

@@ -1,16 +1,13 @@
 """Checkpoints of the published code: into a run directory, and back under the published names.
 
-Such a file is a pickle that holds, beside the parameters, its configuration as objects of other packages. It is
-read by PyTorch's restricted unpickler, and whatever bears the name of a configuration class becomes an object
-without content: nothing is imported or executed.
+Such a file holds, beside the parameters, its configuration as objects of other packages; they are passed over, see
+`training.pickled`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import re
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from ..data import season, splits, tensors
 from ..data.splits import Split
 from ..models import ConvGru
 from ..models.encoders import STRIDES
-from ..training import fit, recipes, runs, weights
+from ..training import files, fit, pickled, recipes, runs, weights
 from .emulator import Emulator, targets_of
 
 PREFIX = "model."  # of the network's parameters among those of the published LightningModule
@@ -40,26 +37,12 @@ AS_PUBLISHED = {
     "core": "gru",
     "head_kind": "dense",
 }
+MOST_PARAMETERS = 1000  # names; each of them would be built before it is compared
 _SEASON = season.channels(AS_PUBLISHED["season"])
-_CONFIGURATION = re.compile(
+_CONFIGURATION = (
     r"omegaconf(\.\w+)+|typing\.Any|collections\.defaultdict"
     r"|builtins\.(bool|bytes|dict|float|frozenset|int|list|object|range|slice|str|tuple)"
 )
-
-
-class _Inert:
-    """Stands for an object of the configuration: takes every argument and state, keeps none."""
-
-    def __new__(cls, *args):
-        return super().__new__(cls)
-
-    def __setstate__(self, state):
-        pass
-
-
-def _plain_dict(*args) -> dict:
-    """Stand for `collections.defaultdict`, which the unpickler then fills: it fills plain dicts alone."""
-    return {}
 
 
 def import_checkpoint(
@@ -144,7 +127,7 @@ def export_checkpoint(run_dir: str | Path, checkpoint: str | Path) -> Path:
         "state_dict": {PREFIX + name: tensor for name, tensor in emulator.model.published_state().items()},
     }
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    runs.write_atomically(checkpoint, lambda temporary: torch.save(content, temporary))
+    files.write_atomically(checkpoint, lambda temporary: torch.save(content, temporary))
     return checkpoint
 
 
@@ -184,11 +167,14 @@ def _architecture(network: ConvGru) -> dict[str, Any]:
 
 def _parameters(path: Path) -> dict[str, Tensor]:
     """Return the entries of ``state_dict`` under ``model.``, each found to be a sound tensor."""
-    content = _unpickle(path)
+    cure = "fetch it again, or save it with PyTorch 1.6 or newer"
+    content = pickled.read(path, _CONFIGURATION, cure)
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise InputError(f"{path} holds no state_dict; it is no checkpoint of the published code")
     named = {name: value for name, value in state.items() if isinstance(name, str) and name.startswith(PREFIX)}
+    if len(named) > MOST_PARAMETERS:
+        raise InputError(f"{path} has {len(named)} parameters under '{PREFIX}', the published network about a hundred")
     if not named:
         raise InputError(f"{path} holds no parameter under '{PREFIX}'; it is no checkpoint of the published code")
     for name, value in named.items():
@@ -209,37 +195,3 @@ def _fault(name: str, value: Any) -> str:
     if not value.numel():
         return "is empty"
     return "" if torch.isfinite(value).all() else "has NaN or infinite values"
-
-
-def _unpickle(path: Path) -> Any:
-    """Read a file of `torch.save` with its tensors mapped from disk; refuse a damaged one."""
-    if not path.is_file():
-        raise InputError(f"no checkpoint at {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
-                raise InputError(f"{path} was compressed again after PyTorch wrote it; take the original file")
-            damaged = archive.testzip()  # PyTorch does not look at the checksums
-        if damaged:
-            raise InputError(f"{path} is damaged in {damaged}; fetch it again")
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        _refuse_code(path, names)
-        stand_ins = [(_plain_dict if name == "collections.defaultdict" else _Inert, name) for name in names]
-        with torch.serialization.safe_globals(stand_ins):
-            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except InputError:
-        raise
-    except Exception as error:  # a malformed file can fail anywhere in these readers
-        raise InputError(
-            f"{path} cannot be read ({type(error).__name__}): it is cut short, damaged, or not in the zip format "
-            "of torch.save; fetch it again, or save it with PyTorch 1.6 or newer"
-        ) from error
-
-
-def _refuse_code(path: Path, names: list[str]) -> None:
-    refused = sorted(name for name in names if not _CONFIGURATION.fullmatch(name))
-    if refused:
-        raise InputError(
-            f"{path} names {', '.join(map(repr, refused))}, which could run code, so nothing was loaded; "
-            "save it again with its state_dict alone"
-        )

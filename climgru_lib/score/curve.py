@@ -12,7 +12,7 @@ from torch import nn
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
-from ..training import runs
+from ..training import files
 from ..training.batches import RunSampler
 from ..training.recipe import Recipe
 from .metrics import mean_scores, score_fields
@@ -55,7 +55,7 @@ class ScoreCurve:
             fields = emulator.fields(self.data.scenarios[ssp], self.data, months)
             where = f"{ssp} {self.data.months[months[0]]}..{self.data.months[months[-1]]}"
             row |= {f"{where} {name}": f"{value:.5g}" for name, value in self._scores(fields, ssp, months).items()}
-        runs.append_row(self.run_dir / PROGRESS, row, "step")
+        files.append_row(self.run_dir / PROGRESS, row, "step")
 
     def _scores(self, fields: np.ndarray, ssp: str, months: range) -> dict[str, float]:
         """Return the metrics of every target and the score, means over the members as truth."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..contract import InputError
 from ..data import splits
@@ -14,17 +17,24 @@ from ..data.splits import Split
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
 from ..predict.output import write_prediction
-from ..training import runs
+from ..training import files, runs
 from . import noise_limits
 from .metrics import all_metrics, mean_scores, with_score
 
 _KNOWN_LIMITS: dict[tuple, tuple] = {}
+MOST_LIMITS = 64  # slices whose limits are kept, the latest
+
+
+class Diverged(InputError):
+    """The maps of a trained model are not finite."""
 
 
 def evaluate(
     run_dir: str | Path, data: EmulationData, split: Split | None = None, emulator: Emulator | None = None
 ) -> list[dict[str, Any]]:
     """Score a run on the slices of a split against each member, and store the scores in ``metrics.json``.
+
+    Where they cannot be stored, as in a folder that may only be read, stderr says so.
 
     Parameters
     ----------
@@ -47,7 +57,7 @@ def evaluate(
     Raises
     ------
     InputError
-        If a scored month was trained on, or its target is withheld.
+        If a scored month was trained on, or its target is withheld; `Diverged` if the prediction is not finite.
     """
     emulator = emulator or Emulator.open(run_dir)
     own = emulator.run["split"]
@@ -60,10 +70,39 @@ def evaluate(
     for (ssp, months), leaky in zip(slices, overlaps):
         chosen = predictions[ssp][months.start - spans[ssp].start : months.stop - spans[ssp].start]
         results.append({**score_slice(chosen, data, ssp, months), "leaky": leaky})
-    runs.add_scores(Path(run_dir), f"{split.name} {data.fingerprint}", results)
     ssp, span = max(spans.items(), key=lambda item: len(item[1]))
-    write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / runs.PREDICTIONS)
+    try:
+        _store(Path(run_dir), f"{split.name} {data.fingerprint}", results)
+        with runs.locked(Path(run_dir)):
+            write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / runs.PREDICTIONS)
+    except (OSError, InputError) as error:
+        print(f"the scores are not stored: {error}", file=sys.stderr)
     return results
+
+
+def _store(run_dir: Path, key: str, results: list[dict[str, Any]]) -> None:
+    """Add scores to ``metrics.json``, and write all that are there as the tidy ``scores.csv``."""
+    known = runs.add_scores(run_dir, key, results)
+    rows = [
+        {"key": name, "ssp": one["ssp"], "first": one["months"][0], "last": one["months"][1], "leaky": one["leaky"]}
+        | {"against": against, "variable": variable, "metric": metric, "value": value}
+        for name, slices in known.items()
+        if isinstance(slices, list)
+        for one in slices
+        if isinstance(one, dict) and "avg" in one
+        for against, values in _compared(one)
+        for variable, metric, value in values
+    ]
+    with runs.locked(run_dir):
+        files.write_atomically(run_dir / runs.TIDY_SCORES, lambda path: pd.DataFrame(rows).to_csv(path, index=False))
+
+
+def _compared(one: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str, float]]]]:
+    """Yield what a slice was scored against (members, first member, limits) with variable, metric and value."""
+    limits = {f"limit: {kind}": values for kind, values in (one["limits"] or {}).items()}
+    for against, values in {"avg": one["avg"], "m0": one["m0"], **limits}.items():
+        named = {name: name.split("_", 1) if "_" in name else ("", name) for name in values or ()}
+        yield against, [(*parts, values[name]) for name, parts in named.items()]
 
 
 def _span(slices: list[range]) -> range:
@@ -102,7 +141,7 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
         An entry of `evaluate`, less ``leaky``.
     """
     if not np.isfinite(fields).all():
-        raise InputError(f"the prediction of {ssp} is not finite; the training has diverged: train it again")
+        raise Diverged(f"the prediction of {ssp} is not finite; the training has diverged: train it again")
     members = denormalise(data.scenarios[ssp].targets, data.normalizer)
     change = noise_limits.global_change(members, months, data.lat)
     truth = members[:, months]
@@ -136,5 +175,7 @@ def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -
         stop = min(lost[lost >= months.stop], default=len(data.months))
         moved = range(months.start - start, months.stop - start)
         arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat, data.targets)
+        if len(_KNOWN_LIMITS) >= MOST_LIMITS:
+            del _KNOWN_LIMITS[next(iter(_KNOWN_LIMITS))]
         _KNOWN_LIMITS[key] = noise_limits.limits(*arguments), noise_limits.limit_errors(*arguments)
     return _KNOWN_LIMITS[key]

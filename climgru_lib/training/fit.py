@@ -10,8 +10,8 @@ import importlib.metadata
 import logging
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import stopping
 from ..contract import InputError
 from ..data.tensors import EmulationData
 from ..models import MODELS, FitSeries
@@ -78,7 +79,7 @@ def train(
     ------
     InputError
         If the folder holds something else, an argument is unknown, or the training diverges.
-    runs.Stopped
+    stopping.Stopped
         If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
     """
     run_dir = Path(run_dir)
@@ -87,29 +88,47 @@ def train(
     where = pick_device(device)
     _require_trainable(recipe, data)
     runs.require_free_or_run(run_dir)
-    with runs.locked(run_dir):
-        if runs.begin(run_dir, identity(recipe, data, seed, precision), resume) == "finished":
+    with stopping.stoppable(), runs.locked(run_dir):
+        this = identity(recipe, data, seed, precision)
+        if runs.begin(run_dir, this, resume, threads=torch.get_num_threads()) == "finished":
             print(f"reused the finished run {run_dir.name}")
-            return run_dir
-        started = time.monotonic()
-        with doing("preparing the model") if progress else nullcontext():
-            model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
-        if recipe.is_network:
-            wanted = model.reduce(data) if recipe.is_fitted else data
-            _train(model, recipe, wanted, run_dir, seed, where, precision, progress, watch)
-        weights.save_weights(run_dir, model)
-        known = facts(recipe, data, model)
-        if known["parameters"] > KEEP_CHECKPOINT_BELOW:
+        else:
+            with _threads_of(run_dir):
+                _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch)
+        if runs.read_run(run_dir)["parameters"] > KEEP_CHECKPOINT_BELOW:  # also what a killed process has left
             (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
-        runs.finish(
-            run_dir,
-            **known,
-            device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
-            threads=torch.get_num_threads(),
-            wall_seconds=round(time.monotonic() - started, 1),
-            peak_memory_mb=round(runs.peak_memory_mb()),
-        )
     return run_dir
+
+
+def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
+    """Go from a claimed run directory to a finished one."""
+    started, before = time.monotonic(), 0.0
+    with doing("preparing the model") if progress else nullcontext():
+        model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
+    if recipe.is_network:
+        wanted = model.reduce(data) if recipe.is_fitted else data
+        before = _train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch)
+    weights.save_weights(run_dir, model)
+    runs.finish(
+        run_dir,
+        **facts(recipe, data, model),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        wall_seconds=round(before + time.monotonic() - started, 1),
+        peak_memory_mb=round(runs.peak_memory_mb()),
+    )
+
+
+@contextmanager
+def _threads_of(run_dir: Path) -> Iterator[None]:
+    """Compute with the number of threads that a run was begun with: another one gives other last digits."""
+    here, begun = torch.get_num_threads(), runs.read_run(run_dir).get("threads", 0)
+    if begun and begun != here:
+        print(f"continued with {begun} threads, as it was begun, not {here}: its weights depend on them")
+        torch.set_num_threads(begun)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(here)
 
 
 def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
@@ -135,10 +154,24 @@ def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> 
     if recipe.is_fitted and checkpoint.exists():
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
-        model.fit(fit_series(data, recipe), data.lat)
+        _fit(model, recipe, data)
     if recipe.start_at_mean:
         model.start_at(data.mean_target(recipe.window, recipe.lead))
     return model
+
+
+def _fit(model: nn.Module, recipe: Recipe, data: EmulationData) -> None:
+    """Fit a closed form; refuse data that do not determine it."""
+    try:
+        model.fit(fit_series(data, recipe), data.lat)
+        determined = all(torch.isfinite(value).all() for value in model.buffers())
+    except np.linalg.LinAlgError:
+        determined = False
+    if not determined:
+        raise InputError(
+            f"{recipe.name} cannot be fitted to these data: the forcings of the training months do not change enough "
+            "to tell their effects; look at them with `climgru data check`, or train on more months"
+        )
 
 
 def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: str = "32") -> dict[str, Any]:
@@ -201,13 +234,12 @@ def fit_series(data: EmulationData, recipe: Recipe) -> list[FitSeries]:
 
 def _take_over(model: nn.Module, checkpoint: Path) -> None:
     """Load a checkpoint's parameters: refitted elsewhere, patterns could differ in sign from those trained on."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    own = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
-    model.load_state_dict(own)
+    state = weights.read_checkpoint(checkpoint)["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
-def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
-    """Run Lightning's Trainer, continuing from ``last.ckpt`` where there is one."""
+def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> float:
+    """Run Lightning's Trainer, from ``last.ckpt`` on where there is one; return the seconds spent before that."""
     import lightning
     from lightning.fabric.plugins.environments import LightningEnvironment
     from lightning.fabric.utilities.warnings import PossibleUserWarning
@@ -231,12 +263,21 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
         enable_progress_bar=False,
         use_distributed_sampler=False,
         callbacks=[callback],
-        plugins=[AtomicCheckpoint(), LightningEnvironment()],  # one process, whatever a scheduler has allotted
+        plugins=[AtomicCheckpoint(module), LightningEnvironment()],  # one process, whatever a scheduler has allotted
         default_root_dir=run_dir,
     )
     checkpoint = run_dir / runs.CHECKPOINT
     with warnings.catch_warnings(), matmul_precision(precision):
         warnings.filterwarnings("ignore", category=PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
-        trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    trainer.save_checkpoint(checkpoint)
+        with stopping.held():
+            try:
+                trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+            except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                if callback.began or not checkpoint.exists() or isinstance(error, InputError):
+                    raise
+                raise InputError(
+                    f"{checkpoint} does not fit this run ({error}); delete it, and --resume trains from the start"
+                ) from error
+            trainer.save_checkpoint(checkpoint)
+    return callback.seconds_before

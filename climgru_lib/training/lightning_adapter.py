@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,19 +15,19 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from .. import stopping
 from ..contract import InputError
 from ..progress import SECONDS_PER_LINE, is_live
-from . import runs
+from . import files, runs
 from .batches import Batch, RunSampler
 from .losses import CompositeLoss
 from .recipe import Recipe
-from .weights import save_weights
+from .weights import read_checkpoint, save_weights
 
 CHECKPOINT_SECONDS = 600
 BATCHES_BETWEEN_CHECKS = 25  # of the losses on a GPU, each of which waits for it
 #: Called after each batch with the number of batches done and the network, in evaluation mode; must not change it.
 Watch = Callable[[int, nn.Module], None]
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Emulation(lightning.LightningModule):
@@ -72,11 +70,22 @@ class Emulation(lightning.LightningModule):
 
 
 class AtomicCheckpoint(TorchCheckpointIO):
-    """Write a checkpoint straight to disk beside its place, then move it there; keep no second copy in memory."""
+    """Write a checkpoint straight to disk beside its place, then move it there; keep no second copy in memory.
+
+    What is read must be sound and of ``module``, see `weights.read_checkpoint`.
+    """
+
+    def __init__(self, module: Emulation):
+        super().__init__()
+        self.module = module
+
+    def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
+        """Read it without running anything in it."""
+        return read_checkpoint(Path(path), self.module)
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Save with `torch.save`."""
-        runs.write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+        files.write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
 
 
 class TrainingLog(lightning.Callback):
@@ -88,40 +97,41 @@ class TrainingLog(lightning.Callback):
         self.sums: dict[str, float] = {}
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
         self.unchecked: list[tuple[int, dict[str, Tensor]]] = []
-        self.random_state, self.stop_signal = None, None
-        self.saved = self.epoch_started = time.monotonic()
-        self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        self.random_state, self.seconds_before, self.began = None, 0.0, False
+        self.started = self.saved = self.epoch_started = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` needs to continue in the middle of an epoch."""
+        """Return what `load_state_dict` needs to continue after any batch."""
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        epoch = self.sampler.epoch - 1
-        return {"epoch": epoch, "batches": self.batches, "sums": self.sums, "random": [torch.get_rng_state(), *cuda]}
+        return {
+            "epoch": self.sampler.epoch - (self.batches > 0),
+            "batches": self.batches,
+            "sums": self.sums,
+            "random": [torch.get_rng_state(), *cuda],
+            "seconds": self.seconds_before + time.monotonic() - self.started,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the state of a checkpoint."""
+        """Take over the state of a checkpoint; raise what a foreign one gives occasion to."""
+        if not 0 <= state["batches"] <= len(self.sampler.plan(state["epoch"])):
+            raise ValueError(f"it was left after {state['batches']} batches")
         self.batches, self.sums, self.random_state = state["batches"], state["sums"], state["random"]
         self.sampler.epoch, self.sampler.skip = state["epoch"], state["batches"]
+        self.seconds_before = state["seconds"]
 
     def on_train_start(self, trainer, module) -> None:
-        """Listen to signals; a second one acts as it would have done without us."""
+        """Restore the random state, and take the signals back from Lightning."""
+        if trainer.ckpt_path and self.random_state is None:
+            raise ValueError("it does not tell where the training was left")
+        self.began = True
         if self.random_state:
             torch.set_rng_state(self.random_state[0])
             if self.random_state[1:]:
                 torch.cuda.set_rng_state_all(self.random_state[1:])
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: Any) -> None:
-        self.stop_signal = signal.Signals(number).name
-        signal.signal(number, self.previous_handlers[number])
+        stopping.listen_again()
 
     def teardown(self, trainer, module, stage) -> None:
-        """Give the signals back."""
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in self.previous_handlers.items():
-                signal.signal(number, handler)
+        """Remove the bar."""
         self.progress.close()
 
     def on_train_batch_start(self, trainer, module, batch, index) -> None:
@@ -158,7 +168,7 @@ class TrainingLog(lightning.Callback):
             )
 
     def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
-        """Sum the loss terms; save and stop if asked. An epoch's last batch leaves that to the next epoch."""
+        """Sum the loss terms; save and stop if that is due. An epoch's last batch leaves that to its end."""
         for name, value in outputs.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
         self.batches += 1
@@ -169,25 +179,32 @@ class TrainingLog(lightning.Callback):
             module.model.eval()
             self.watch(trainer.global_step, module.model)
             module.model.train()
-        due = self.stop_signal or time.monotonic() - self.saved > CHECKPOINT_SECONDS
-        if due and self.batches < self.n_batches:
-            self._require_finite(trainer, module)
-            trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
-            self.saved = time.monotonic()
-            if self.stop_signal:
-                raise runs.Stopped(
-                    f"{self.stop_signal} came in epoch {trainer.current_epoch + 1}; continue with --resume"
-                )
+        if self.batches < self.n_batches:
+            self._save_if_due(trainer, module)
+
+    def _save_if_due(self, trainer, module) -> None:
+        """Write a checkpoint after some time, and after a signal, which then stops the training."""
+        if not stopping.asked() and time.monotonic() - self.saved < CHECKPOINT_SECONDS:
+            return
+        self._require_finite(trainer, module)
+        trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
+        self.saved = time.monotonic()
+        if stopping.asked():
+            raise stopping.Stopped(
+                f"{stopping.asked()} came in epoch {trainer.current_epoch + 1}; continue with --resume"
+            )
 
     def on_train_epoch_end(self, trainer, module) -> None:
-        """Append the epoch's mean losses to the curves."""
+        """Append the epoch's mean losses to the curves; save and stop if that is due."""
         self._require_finite(trainer, module)
         row = {"epoch": trainer.current_epoch + 1}
         row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
         row |= {"learning_rate": f"{self.learning_rate:.6g}"}
         row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
-        runs.append_row(self.run_dir / runs.CURVES, row, "epoch")
+        files.append_row(self.run_dir / runs.CURVES, row, "epoch")
         self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()
+        if trainer.current_epoch + 1 < self.epochs:  # after the last one the run is saved anyway
+            self._save_if_due(trainer, module)
 
 
 class _Progress:

@@ -1,21 +1,20 @@
 """Run directories: what a training was, what it left, and whether it may be reused or resumed.
 
 ``run.json`` holds the provenance, ``metrics.csv`` the curves, ``weights.safetensors`` the model,
-``metrics.json`` the scores, ``predictions.nc`` the scored slice, ``last.ckpt`` what a resume needs.
-Files are written beside their place and moved there, so that a reader never sees half of one.
+``metrics.json`` the scores, ``scores.csv`` the same as a tidy table, ``predictions.nc`` the scored slice,
+``last.ckpt`` what a resume needs.
+They are written by `files.write_atomically`, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,29 +23,29 @@ from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..contract import InputError
+from . import schema
+from .files import is_temporary, read_json, remove, write_json
 
-RUN, WEIGHTS, CURVES, SCORES, CHECKPOINT, PREDICTIONS = (
+RUN, WEIGHTS, CURVES, SCORES, TIDY_SCORES, CHECKPOINT, PREDICTIONS = (
     "run.json",
     "weights.safetensors",
     "metrics.csv",
     "metrics.json",
+    "scores.csv",
     "last.ckpt",
     "predictions.nc",
 )
 #: Raised by hand whenever the same recipe, data and seed give other numbers; golden outputs hold it.
 NUMERICS = 1
-#: Of ``run.json``; 2 has coordinates, 3 has targets: tas and pr where there are none.
-SCHEMA = 3
 LOCK = ".lock"
-
-
-class Stopped(Exception):
-    """Training was stopped by a signal; the run can be resumed."""
 
 
 @contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
-    """Hold a run directory: one process at a time trains it or changes its scores, others wait and say so."""
+    """Hold a run directory: one process at a time trains it or changes its scores, others wait and say so.
+
+    What a killed process has left half written is removed. Where the file system knows no locks, that is said.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run_dir / LOCK)
     try:
@@ -54,7 +53,12 @@ def locked(run_dir: Path) -> Iterator[None]:
     except Timeout:
         print(f"waiting for another process that works on {run_dir} ...", file=sys.stderr, flush=True)
         lock.acquire()
+    except NotImplementedError:
+        print(f"no locks on this file system: let one process alone work on {run_dir}", file=sys.stderr, flush=True)
     try:
+        for path in run_dir.iterdir():
+            if is_temporary(path):
+                remove(path)
         yield
     finally:
         lock.release()
@@ -67,57 +71,23 @@ def folder_name(identity: dict[str, Any]) -> str:
     return f"{identity['recipe']['name']}-{split}-s{identity['seed']}-{digest}"
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Call ``write`` with a temporary sibling of ``path``, then move the result into place."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically, indented; raise `ValueError` for what JSON has no number for."""
-    write_atomically(
-        path, lambda temporary: temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    )
-
-
-def append_row(path: Path, row: dict[str, Any], key: str) -> None:
-    """Append a row to a CSV file of curves; rows of the same or a later ``key``, left by a broken run, are dropped."""
-    rows = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = [old for old in csv.DictReader(file) if int(old[key]) < row[key]]
-
-    def write(temporary: Path) -> None:
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows([*rows, row])
-
-    write_atomically(path, write)
-
-
 def read_run(run_dir: str | Path) -> dict[str, Any]:
-    """Return ``run.json``.
+    """Return ``run.json``, see `schema`.
 
     Raises
     ------
     InputError
-        If the folder holds no run.
+        If the folder holds no run, one of a later version, or something that no version has written.
     """
     path = Path(run_dir) / RUN
     if not path.is_file():
         raise InputError(f"{run_dir} holds no run (no {RUN}); make one with `climgru train`")
-    try:
-        run = json.loads(path.read_text())
-        schema = run.get("schema", 1)
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged; train the run again") from error
-    if schema > SCHEMA:
+    run = read_json(path)
+    version = run.get("schema", 1) if isinstance(run, dict) else 1
+    if isinstance(version, int) and version > schema.VERSION:
         raise InputError(f"{run_dir} was made by climgru {run.get('climgru')}, a later version; update this one")
+    if fault := schema.fault(run):
+        raise InputError(f"{path} is damaged ({fault}); train the run again")
     return run
 
 
@@ -126,8 +96,6 @@ def require_finished(run_dir: str | Path) -> dict[str, Any]:
     run = read_run(run_dir)
     if run.get("status") != "finished":
         raise InputError(f"the run in {run_dir} is not finished; go on with `climgru train {run_dir} --resume ...`")
-    if "recipe" not in run:
-        raise InputError(f"{Path(run_dir) / RUN} holds no recipe; train the run again")
     return run
 
 
@@ -156,10 +124,11 @@ def require_free_or_run(run_dir: Path) -> None:
 
 
 def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and all(path.name == LOCK for path in folder.iterdir())
+    """Tell whether a folder holds nothing, or what a process killed before its first file has left."""
+    return folder.is_dir() and all(path.name == LOCK or is_temporary(path) for path in folder.iterdir())
 
 
-def begin(run_dir: Path, identity: dict[str, Any], resume: bool) -> str:
+def begin(run_dir: Path, identity: dict[str, Any], resume: bool, **facts: Any) -> str:
     """Claim a run directory.
 
     Parameters
@@ -170,6 +139,8 @@ def begin(run_dir: Path, identity: dict[str, Any], resume: bool) -> str:
         Recipe, split, seed, data fingerprint, `NUMERICS`, torch, precision: what must agree for a run to be the same.
     resume : bool
         Whether an unfinished run may be continued.
+    **facts
+        Stored with a new run, such as the number of threads.
 
     Returns
     -------
@@ -183,7 +154,9 @@ def begin(run_dir: Path, identity: dict[str, Any], resume: bool) -> str:
     """
     if not run_dir.exists() or _is_empty(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        write_json(run_dir / RUN, {"schema": SCHEMA, "status": "unfinished", **identity, **environment()})
+        write_json(
+            run_dir / RUN, {"schema": schema.VERSION, "status": "unfinished", **identity, **environment(), **facts}
+        )
         return "new"
     require_free_or_run(run_dir)
     found = read_run(run_dir)
@@ -228,12 +201,17 @@ def peak_memory_mb() -> float:
 
 
 def read_scores(run_dir: Path) -> dict[str, Any]:
-    """Return ``metrics.json``, scores by split and data fingerprint; nothing if there is none."""
+    """Return ``metrics.json``, empty if there is none; raise `InputError` if it is damaged."""
     path = Path(run_dir) / SCORES
-    return json.loads(path.read_text()) if path.exists() else {}
+    known = read_json(path) if path.exists() else {}
+    if not isinstance(known, dict):
+        raise InputError(f"{path} holds no scores; move it away")
+    return known
 
 
-def add_scores(run_dir: Path, key: str, scores: Any) -> None:
-    """Store scores under ``key`` (split and data fingerprint) in ``metrics.json``; other keys are kept."""
+def add_scores(run_dir: Path, key: str, scores: Any) -> dict[str, Any]:
+    """Store scores under ``key`` (split and data fingerprint) in ``metrics.json``, and return all that it holds."""
     with locked(Path(run_dir)):
-        write_json(Path(run_dir) / SCORES, {**read_scores(run_dir), key: scores})
+        known = {**read_scores(run_dir), key: scores}
+        write_json(Path(run_dir) / SCORES, known)
+    return known

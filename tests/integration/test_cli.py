@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from climgru_lib import maps, mini_earth
+from climgru_lib import mini_earth
 from climgru_lib.cli import main
-from climgru_lib.maps import rows
+from climgru_lib.maps import command as map_command
+from climgru_lib.maps.cells import Cells
 
 
 @pytest.fixture(scope="session")
@@ -189,6 +190,17 @@ def test_from_scores_to_files_and_a_map(store, baseline, tmp_path, capsys):
     )
 
 
+def drawn_by(arguments, monkeypatch):
+    """Run `climgru map` and return its figure."""
+    figures, plot = [], map_command.plot
+    monkeypatch.setattr(
+        map_command, "plot", lambda *given, **options: figures.append(plot(*given, **options)) or figures[-1]
+    )
+    assert main(arguments) == 0
+    monkeypatch.undo()
+    return figures[0]
+
+
 def test_ensembles_from_the_command(store, baseline, tmp_path, capsys, monkeypatch):
     predict = ["predict", str(baseline), "--data", str(store), "--ssp", "ssp245"]
     for seed in (1, 2):
@@ -198,14 +210,12 @@ def test_ensembles_from_the_command(store, baseline, tmp_path, capsys, monkeypat
     assert dict(one.sizes) == {"member_id": 2, "time": 156, "lat": 48, "lon": 72, "bnds": 2}
     assert float(one["pr"].min()) >= 0
     assert not np.array_equal(one["tas"][0], other["tas"][0])
-    drawn = []
-    monkeypatch.setattr(maps, "plot_map", lambda field: drawn.append(field) or rows.plot_map(field))
     draw = ["map", str(tmp_path / "e1.nc"), "--month", "2020-07", "--var", "pr", "--out", str(tmp_path / "m.png")]
-    assert main(draw) == main([*draw, "--member", "1"]) == 0
+    drawn = drawn_by(draw, monkeypatch), drawn_by([*draw, "--member", "1"], monkeypatch)
     july = one["pr"].isel(time=54)  # from 2016-01 on
-    np.testing.assert_allclose(drawn[0], july.mean("member_id"), rtol=1e-6)
-    np.testing.assert_array_equal(drawn[1], july[1])
-    assert [rows.caption(field) for field in drawn] == [
+    for figure, expected in zip(drawn, (july.mean("member_id"), july[1])):
+        np.testing.assert_allclose(figure.findobj(Cells)[0].get_array(), expected, rtol=1e-6)
+    assert [figure.get_suptitle() for figure in drawn] == [
         f"ssp245, July 2020, {told}" for told in ("mean of 2 members", "member 1 of 2")
     ]
     assert "no member 2; there are 0 to 1" in refused(capsys, *draw, "--member", "2")

@@ -19,6 +19,7 @@ from climgru_lib.predict.emulator import Emulator
 from climgru_lib.predict.output import open_prediction, write_prediction
 from climgru_lib.score import metrics
 from climgru_lib.score.evaluation import evaluate, score_slice
+from climgru_lib.stopping import Stopped
 from climgru_lib.training import runs, weights
 from climgru_lib.training.batches import RunSampler
 from climgru_lib.training.fit import fit_series
@@ -120,7 +121,7 @@ def test_stopped_and_resumed_gives_the_same_weights_to_the_bit(data, finished, t
     for count, batch in enumerate(stops):
         with monkeypatch.context() as patch:
             stop_at(patch, batch, number)
-            with pytest.raises(runs.Stopped, match=rf"{number.name} came in epoch \d; continue with --resume"):
+            with pytest.raises(Stopped, match=rf"{number.name} came in epoch \d; continue with --resume"):
                 train(TINY, data, tmp_path / "run", resume=count > 0)
         assert runs.read_run(tmp_path / "run")["status"] == "unfinished"
         assert not (tmp_path / "run" / runs.WEIGHTS).exists()
@@ -138,7 +139,7 @@ def test_a_resume_takes_the_fitted_part_from_the_checkpoint(dataset, tmp_path, m
     whole = train(recipe, data, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
-        with pytest.raises(runs.Stopped):
+        with pytest.raises(Stopped):
             train(recipe, data, tmp_path / "run")
     monkeypatch.setattr(ResidualGru, "fit", None)  # elsewhere its patterns could come out with another sign
     resumed = train(recipe, data, tmp_path / "run", resume=True)
@@ -149,7 +150,7 @@ def test_a_signal_at_the_end_of_an_epoch_is_obeyed_in_the_next(data, finished, t
     sampler = RunSampler(data, TINY, 0, torch.device("cpu"))
     with monkeypatch.context() as patch:
         stop_at(patch, len(sampler.plan(0)))
-        with pytest.raises(runs.Stopped):
+        with pytest.raises(Stopped):
             train(TINY, data, tmp_path / "run")
     resumed = train(TINY, data, tmp_path / "run", resume=True)
     assert (resumed / runs.WEIGHTS).read_bytes() == (finished / runs.WEIGHTS).read_bytes()
@@ -190,7 +191,7 @@ def test_a_finished_run_is_reused(data, finished, capsys):
 def test_an_unfinished_run_needs_resume(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_at(patch, 2)
-        with pytest.raises(runs.Stopped):
+        with pytest.raises(Stopped):
             train(TINY, data, tmp_path / "run")
     before = contents(tmp_path)
     with pytest.raises(InputError, match="is unfinished; continue it with --resume"):
@@ -498,7 +499,7 @@ def test_a_network_on_a_prior_resumes_to_the_bit(on_a_prior, tmp_path, monkeypat
     data, uninterrupted = on_a_prior
     with monkeypatch.context() as patch:
         stop_at(patch, batch)
-        with pytest.raises(runs.Stopped):
+        with pytest.raises(Stopped):
             train(RESIDUAL, data, tmp_path / "run")
     torch.rand(17)
     resumed = train(RESIDUAL, data, tmp_path / "run", resume=True)

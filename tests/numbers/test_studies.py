@@ -90,7 +90,7 @@ VERDICTS = [
         "with the published start",
         "within noise",
     ),
-    ("season", "with season, one epoch", "without season, one epoch", "after one epoch", "within noise"),
+    ("season", "with season, one epoch", "without season, one epoch", "after one epoch", "better"),
     ("season", "with season, lead 0", "without season, lead 0", "at lead 0", "better"),
     ("season", "with season, no rsdt", "without season, no rsdt", "without insolation", "better"),
     ("first-final", "Conv-GRU (final)", "3D-CNN (first)", "the final model beats the first", "within noise"),
@@ -150,7 +150,7 @@ def test_the_readme_tells_the_results_of_the_rows():
 @pytest.mark.parametrize("page", sorted(path.stem for path in BOOK.glob("*.md")))
 def test_no_page_of_the_book_types_a_score(page):
     text = re.sub(r"\{\{.*?\}\}|\]\([^)]*\)|```.*?```", "", (BOOK / f"{page}.md").read_text(), flags=re.S)
-    assert re.findall(r"\d\.\d{3}|± *\d", text) == []
+    assert re.findall(r"(?<!\d)\d\.\d{3}|± *\d", text) == []
 
 
 def test_kept_fits_agree_with_the_study_that_has_them_too():

@@ -7,9 +7,21 @@ import torch
 from torch import nn
 
 from climgru_lib.contract import InputError
-from climgru_lib.training import runs, weights
+from climgru_lib.training import files, runs, weights
 
-IDENTITY = {"recipe": {"name": "a", "epochs": 2}, "seed": 0}
+IDENTITY = {"recipe": {"name": "a", "model": "b", "epochs": 2}, "seed": 0, "split": "clean", "data": "0f"}
+FACTS = {
+    "normalizer": {
+        "input_mean": [0.0],
+        "input_std": [1.0],
+        "target_mean": [280.0, 3.0],
+        "target_std": [20.0, 2.0],
+    },
+    "channels": ["CO2"],
+    "grid": [2, 3],
+    "trained": {"ssp126": ["2015-01"]},
+    "parameters": 0,
+}
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -20,7 +32,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(tmp_path / "x.json", fail)
+        files.write_atomically(tmp_path / "x.json", fail)
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
 
@@ -33,7 +45,7 @@ def test_a_run_is_claimed_resumed_and_reused(tmp_path):
     with pytest.raises(InputError, match="not finished"):
         runs.require_finished(run_dir)
     assert runs.begin(run_dir, IDENTITY, resume=True) == "resume"
-    runs.finish(run_dir, wall_seconds=1.5)
+    runs.finish(run_dir, **FACTS, wall_seconds=1.5)
     assert runs.begin(run_dir, IDENTITY, resume=False) == "finished"
     run = runs.require_finished(run_dir)
     assert (run["recipe"], run["wall_seconds"], run["torch"]) == (IDENTITY["recipe"], 1.5, torch.__version__)
@@ -43,8 +55,8 @@ def test_what_differs_is_named(tmp_path):
     runs.begin(tmp_path, IDENTITY, resume=False)
     for other, message in (
         ({**IDENTITY, "seed": 3}, "its seed is 0, not 3"),
-        ({**IDENTITY, "recipe": {"name": "a", "epochs": 9}}, "its recipe epochs is 2, not 9"),
-        ({**IDENTITY, "recipe": {"name": "a", "epochs": 2, "more": 1}}, "its recipe more is None, not 1"),
+        ({**IDENTITY, "recipe": IDENTITY["recipe"] | {"epochs": 9}}, "its recipe epochs is 2, not 9"),
+        ({**IDENTITY, "recipe": IDENTITY["recipe"] | {"more": 1}}, "its recipe more is None, not 1"),
     ):
         with pytest.raises(InputError, match=message):
             runs.begin(tmp_path, other, resume=True)

@@ -93,9 +93,22 @@ def test_targets_begin_with_the_first_full_window():
 
 
 def test_unknown_split_is_refused_with_the_names_that_exist():
-    for name in ("best", "unseen:", "unseen"):
-        with pytest.raises(InputError, match=r"unknown split .*published, clean, .*L585m and unseen:<ssp>"):
+    for name in ("best", "unseen:", "unseen", "members", "members:", "members:0", "members:-1", "members:two"):
+        with pytest.raises(
+            InputError, match=r"unknown split .*published, clean, .*L585m, unseen:<ssp> and members:<n>"
+        ):
             splits.named(name)
+
+
+def test_first_members_are_trained_on_and_the_slice_of_clean_is_scored():
+    split = splits.named("members:2")
+    keep = split.training_months("ssp370", 300, 3)
+    assert keep.sum(axis=1).tolist() == [180, 180, 0]
+    assert split.training_months("ssp126", 300, 3).sum(axis=1).tolist() == [300, 300, 0]
+    np.testing.assert_array_equal(splits.named("members:3").training_months("ssp370", 300, 3).sum(1), [180, 180, 180])
+    assert split.scored == splits.CLEAN.scored
+    with pytest.raises(InputError, match="split members:4 needs 4 members; the data set has 3"):
+        splits.named("members:4").training_months("ssp126", 300, 3)
 
 
 def test_too_short_a_series_is_refused():

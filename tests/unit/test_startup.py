@@ -84,7 +84,7 @@ def test_what_cannot_be_done_is_refused_before_anything_heavy_is_imported(argume
     assert packages & HEAVY == set()
 
 
-@pytest.mark.parametrize("name", ["plot_map", "map_row", "month_map", "Viewer"])
+@pytest.mark.parametrize("name", ["plot", "plot_map", "map_row", "Selection", "Viewer"])
 def test_maps_are_drawn_without_torch(name):
     code, packages = outcome(f"import climgru_lib.maps as maps; code = callable(maps.{name})")
     assert code

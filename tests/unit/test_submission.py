@@ -1,5 +1,6 @@
 """The competition's files: the format to the letter, and the score of files as the official scorer gives it."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -103,25 +104,43 @@ def test_a_written_submission_can_be_scored(tmp_path):
     assert submission.score_files(tmp_path / "w.csv", tmp_path / "s.csv") == pytest.approx(1.1, abs=1e-4)
 
 
-def swap(lines, a, b):
-    lines[a], lines[b] = lines[b], lines[a]
-    return lines
+def edited(lines, number, change):
+    return [*lines[:number], change(lines[number]), *lines[number + 1 :]]
+
+
+def valued(text):
+    """Put another value into the fifth row."""
+    return lambda lines: edited(lines, 5, lambda line: line.split(",")[0] + text)
+
+
+UNSCORED = "missing, doubled or not those"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: swap(lines, 1, 2), "missing or out of order"),
-        (lambda lines: swap(lines, 3, 15), "missing or out of order"),
-        (lambda lines: lines[:20] + lines[21:], "missing or out of order"),
-        (lambda lines: lines[:1] + lines[13:] + lines[1:13], "missing or out of order"),  # months in another order
-        (lambda lines: [*lines, lines[-1]], "missing or out of order"),
-        (lambda lines: [lines[0], *lines[4:7], *lines[1:4], *lines[10:13], *lines[7:10]], "missing or out of order"),
-        (lambda lines: [*lines[:20], lines[20].replace(",", "x" * 40 + ","), *lines[21:]], "missing or out of order"),
-        (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",nan", *lines[6:]], r"t000_tas_10.00_356.88 is not a f"),
-        (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",inf", *lines[6:]], r"t000_tas_10.00_356.88 is not a f"),
-        (lambda lines: [*lines[:5], lines[5].split(",")[0] + ",warm", *lines[6:]], "is no submission"),
-        (lambda lines: ["ID", *(line.split(",")[0] for line in lines[1:])], "is no submission"),
+        (lambda lines: lines[:20] + lines[21:], UNSCORED),
+        (lambda lines: [*lines, lines[-1]], UNSCORED),
+        (lambda lines: [*lines[:20], lines[19], *lines[21:]], UNSCORED),
+        (lambda lines: [line.replace("t001", "t002") for line in lines], UNSCORED),
+        (lambda lines: edited(lines, 20, lambda line: line.replace("t001", "t9999999999999999999")), UNSCORED),
+        (lambda lines: edited(lines, 20, lambda line: line.replace("t001", "july")), UNSCORED),
+        (lambda lines: edited(lines, 20, lambda line: line.replace(",", "x" * 40 + ",")), UNSCORED),
+        (lambda lines: [line.replace("-45.12", "-95.12") for line in lines], "not on the earth"),
+        (lambda lines: [line.replace("-45.12", "nan") for line in lines], "not on the earth"),
+        (valued(",nan"), r"t000_tas_10.00_356.88 is not a f"),
+        (valued(","), r"t000_tas_10.00_356.88 is not a f"),
+        (valued(""), r"t000_tas_10.00_356.88 is not a f"),
+        (valued(",inf"), r"t000_tas_10.00_356.88 is not a f"),
+        (valued(",warm"), "is no submission"),
+        (valued(",1_0"), "is no submission"),
+        (valued(",1,5"), "is no submission"),  # a decimal comma in one row, and in all
+        (lambda lines: [lines[0], *(line.replace(".", ",") for line in lines[1:])], "is no submission"),
+        (lambda lines: [lines[0], *(line + ",1" for line in lines[1:])], "more fields than the 2 of the header"),
+        (valued(',"1,5"'), "is no submission"),
+        (lambda lines: ["ID", *(line.split(",")[0] for line in lines[1:])], "it has ID"),
+        (lambda lines: ["ID,Value", *lines[1:]], "it has ID, Value"),
+        (lambda lines: ["ID,Prediction,ID", *(line + ",1" for line in lines[1:])], "twice"),
         (lambda lines: lines[:1], "is no submission"),
         (lambda lines: [], "is no submission"),
         (lambda lines: ["ID,Prediction", "cell,1"], "is no submission"),
@@ -133,6 +152,38 @@ def test_a_broken_submission_is_refused(tmp_path, change, message):
     (tmp_path / "bad.csv").write_text("\n".join(change(good.read_text().split("\n")[:-1])) + "\n")
     with pytest.raises(InputError, match=message):
         submission.score_files(tmp_path / "bad.csv", good)
+
+
+REARRANGED = {
+    "rows": lambda lines: [lines[0], *np.random.default_rng(1).permutation(lines[1:])],
+    "months": lambda lines: [lines[0], *lines[13:], *lines[1:13]],
+    "north first": lambda lines: [lines[0], *lines[4:7], *lines[1:4], *lines[7:]],
+    "usage": lambda lines: [lines[0] + ",Usage", *(line + ",Private" for line in lines[1:])],
+    "columns": lambda lines: [",".join(line.split(",")[::-1]) for line in lines],
+    "weight": lambda lines: ["ID,Weight,Prediction", *(line.replace(",", ",160,") for line in lines[1:])],
+}
+
+
+@pytest.mark.parametrize("kind", REARRANGED)
+def test_rows_and_columns_may_stand_in_any_order(tmp_path, kind):
+    predicted, truth = np.random.default_rng(5).random((2, 2, 2, 2, 3))
+    files = [write_csv(tmp_path / f"{k}.csv", f, LAT, LON) for k, f in (("p", predicted), ("t", truth))]
+    expected = submission.score_files(*files)
+    for at, path in enumerate(files):
+        other = tmp_path / "other.csv"
+        other.write_text("\n".join(REARRANGED[kind](path.read_text().split("\n")[:-1])) + "\n")
+        assert submission.score_files(*(other if i == at else files[i] for i in range(2))) == expected
+
+
+def test_a_compressed_file_is_scored_and_one_cut_short_refused(tmp_path):
+    good = write_csv(tmp_path / "good.csv", np.random.default_rng(0).random((2, 2, 2, 3)), LAT, LON)
+    packed = gzip.compress(good.read_bytes())
+    (tmp_path / "good.csv.gz").write_bytes(packed)
+    assert submission.score_files(tmp_path / "good.csv.gz", good) == 0
+    for cut in (packed[: len(packed) // 2], packed[:5], packed[:-8] + b"12345678"):
+        (tmp_path / "cut.csv.gz").write_bytes(cut)
+        with pytest.raises(InputError, match=r"cut.csv.gz is no submission"):
+            submission.score_files(tmp_path / "cut.csv.gz", good)
 
 
 def test_files_on_different_grids_are_refused(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ...training import runs
+from ...training import files, runs
 from ...training.batches import RunSampler
 from ...training.devices import matmul_precision, pick_device
 from ...training.recipe import Recipe
@@ -231,8 +231,6 @@ def attempt(part: Part, left: float) -> dict[str, Any]:
             return blank | {"status": f"not run: would take {wanted / 60:.1f} min, {max(left, 0) / 60:.1f} min left"}
         found = part.work()
     except Exception as error:
-        if isinstance(error, runs.Stopped):
-            raise
         return blank | {"status": f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
     return blank | {"status": "done", "seconds": time.monotonic() - started} | found
 
@@ -243,7 +241,7 @@ def _machine(device: torch.device) -> dict[str, Any]:
 
 
 def _write(folder: Path, results: dict[str, Any], tables: dict[str, list[dict[str, Any]]]) -> None:
-    runs.write_json(folder / "results.json", results)
+    files.write_json(folder / "results.json", results)
     for name, rows in tables.items():
         if rows:
-            runs.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)
+            files.write_atomically(folder / f"{name}.csv", pd.DataFrame(rows).to_csv)

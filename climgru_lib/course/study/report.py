@@ -14,7 +14,7 @@ from matplotlib.ticker import StrMethodFormatter
 from scipy.stats import t as student
 
 from ...score.tables import COLUMNS, columns, headings, scored_targets
-from ...training import runs
+from ...training import files
 from .plan import Study
 
 LEVEL = 0.9  # of the two-sided intervals
@@ -29,15 +29,15 @@ def write(folder: Path, study: Study, rows: pd.DataFrame, curves: pd.DataFrame) 
         The table.
     """
     table = study.table(rows) if study.table else summary(rows, study.published)
-    runs.write_atomically(folder / "table.csv", table.to_csv)
+    files.write_atomically(folder / "table.csv", table.to_csv)
     if study.against:
         found = differences(rows, study.against)
-        runs.write_atomically(folder / "differences.csv", found.to_csv)
-        runs.write_json(folder / "verdicts.json", {"question": study.question, "score": verdicts(found)})
+        files.write_atomically(folder / "differences.csv", found.to_csv)
+        files.write_json(folder / "verdicts.json", {"question": study.question, "score": verdicts(found)})
     if len(curves):
         first = curves["split"].iloc[0]
         figure = plot_curves(curves[curves["split"] == first], study.published, rows[rows["split"] == first])
-        runs.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
+        files.write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png"))
     return table
 
 

@@ -17,6 +17,7 @@ from ...contract import InputError, month_labels
 from ...score.tables import columns, scored_targets
 from ...training import runs
 from ..workbook import Workbook
+from . import STUDIES
 from .plan import Study
 from .worker import do
 
@@ -79,7 +80,7 @@ def verify(name: str, study: Study, data_path: str, out_dir: str = "", device: s
     -------
     DataFrame
         By scored slice and metric: ``kept``, ``repeated``, and ``tolerance``, `TOLERANCE` standard deviations over
-        the seeds, or a thousandth where there is one seed.
+        the seeds, or a thousandth where there is one seed; ``within`` tells whether they agree.
 
     Raises
     ------
@@ -101,4 +102,11 @@ def verify(name: str, study: Study, data_path: str, out_dir: str = "", device: s
             tolerance = spread if np.isfinite(spread) else abs(old) / 1000
             key = {"label": trial.label, "ssp": row["ssp"], "months": row["months"], "metric": metric}
             compared.append(key | {"kept": old, "repeated": row[metric], "tolerance": tolerance})
-    return pd.DataFrame(compared)
+    table = pd.DataFrame(compared)
+    return table.assign(within=abs(table["repeated"] - table["kept"]) <= table["tolerance"])
+
+
+def verify_all(names: Sequence[str], data_path: str, out_dir: str = "", device: str = "auto") -> pd.DataFrame:
+    """Repeat a training of each of some studies, see `verify`; the column ``study`` tells them apart."""
+    tables = [verify(name, STUDIES[name], data_path, out_dir, device).assign(study=name) for name in names]
+    return pd.concat(tables, ignore_index=True)

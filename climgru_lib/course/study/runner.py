@@ -14,7 +14,7 @@ from ...contract import InputError
 from ...predict.emulator import Emulator
 from ...progress import bar
 from ...score.evaluation import score_slice
-from ...training import runs
+from ...training import files, runs
 from ..workbook import Workbook
 from . import report, results
 from .plan import Study
@@ -61,7 +61,7 @@ def run(
     InputError
         If there is no such profile or the data are too short for a split; or at the end, if some runs have failed:
         the tables of the others are written.
-    runs.Stopped
+    stopping.Stopped
         If a signal came: the same call continues.
     """
     profile = profile or "quick"
@@ -71,12 +71,11 @@ def run(
     if found.run_dirs:
         command = f"climgru study {name} --data STORE --profile {profile}" + (f" --seeds {seeds}" if seeds else "")
         provenance = results.provenance(book, command, found.rows, found.run_dirs)
-        runs.write_json(book.folder / "provenance.json", provenance)
+        files.write_json(book.folder / "provenance.json", provenance)
         table = report.write(book.folder, study, found.rows, found.curves)
     if found.failed:
-        lines = "\n".join(found.failed)
         raise InputError(
-            f"{len(found.failed)} runs failed; the same command tries them again, the others are kept\n{lines}"
+            f"{len(found.failed)} runs failed; the same command tries them again, the others are kept", *found.failed
         )
     return table
 
@@ -106,7 +105,7 @@ def collect(book: Workbook, study: Study, seeds: Sequence[int], device: str = "a
                 curves += found.curve
                 alike.setdefault((trial.label, trial.split), []).append(found.run_dir)
                 for file, table in (("rows", rows), ("curves", curves)):
-                    runs.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
+                    files.write_atomically(book.folder / f"{file}.csv", pd.DataFrame(table).to_csv)
             else:
                 failed.append(f"{trial.label}, {trial.split}, seed {trial.seed}: {type(found).__name__}: {found}")
                 print(failed[-1], file=sys.stderr, flush=True)
@@ -118,7 +117,7 @@ def collect(book: Workbook, study: Study, seeds: Sequence[int], device: str = "a
         for number, slice_ in enumerate(mean_of_runs(book, run_dirs, device))
     ]
     if means:
-        runs.write_atomically(book.folder / "means.csv", pd.DataFrame(means).to_csv)
+        files.write_atomically(book.folder / "means.csv", pd.DataFrame(means).to_csv)
     run_dirs = [run_dir for same in alike.values() for run_dir in same]
     return Collected(pd.DataFrame(rows), pd.DataFrame(curves), run_dirs, failed)
 

@@ -20,8 +20,7 @@ import torch
 from ... import registry
 from ...score.curve import read_curve
 from ...score.tables import columns, scored_targets
-from ...training import runs
-from ...training.lightning_adapter import SIGNALS
+from ...stopping import SIGNALS, Stopped, stoppable
 from ..workbook import Workbook
 from .plan import Trial
 
@@ -82,7 +81,7 @@ def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int)
 
     Raises
     ------
-    runs.Stopped
+    Stopped
         If a signal came: what is done is kept.
     """
 
@@ -91,8 +90,6 @@ def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int)
             if done := known(book, trial):
                 return done
             return alone(book, trial, device, workers, stopping) if workers else do(book, trial, device)
-        except runs.Stopped:
-            raise
         except Exception as error:
             return error
         finally:
@@ -109,7 +106,7 @@ def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int)
 def alone(book: Workbook, trial: Trial, device: str, workers: int, stopping: threading.Event) -> Outcome:
     """Do a trial in a process of its own, one of ``workers`` that share the threads of this one."""
     if stopping.is_set():
-        raise runs.Stopped("a signal came; the same command continues")
+        raise Stopped("a signal came; the same command continues")
     threads = max(1, torch.get_num_threads() // workers)
     place = (book.notebook, book.data_path, book.profile, book.seed, str(book.root))
     try:
@@ -117,14 +114,15 @@ def alone(book: Workbook, trial: Trial, device: str, workers: int, stopping: thr
             return pool.submit(_do_there, place, trial, device, threads, registry.used_files).result()
     except BrokenProcessPool as error:
         if stopping.is_set():
-            raise runs.Stopped("a signal came; the same command continues") from error
+            raise Stopped("a signal came; the same command continues") from error
         raise RuntimeError("its process was killed; too little memory?") from error
 
 
 def _do_there(place: tuple, trial: Trial, device: str, threads: int, files: Sequence[Path]) -> Outcome:
-    registry.use(files)
-    torch.set_num_threads(threads)
-    return do(Workbook(*place), trial, device, progress=False)
+    with stoppable():
+        registry.use(files)
+        torch.set_num_threads(threads)
+        return do(Workbook(*place), trial, device, progress=False)
 
 
 def _end_with_parent() -> None:

@@ -16,8 +16,5 @@ VARIABLES["tasmax"] = Variable(
     standard_name="air_temperature",
     long_name="Daily Maximum Near-Surface Air Temperature",
     cmap="cmo.thermal",
-    limits=(225, 315),
-    span=8,
-    extend="both",
     loss="l1",
 )

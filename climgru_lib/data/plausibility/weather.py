@@ -1,0 +1,161 @@
+"""Whether maps of targets are weather: each month and member another, alike in size, and handed on to the next month.
+
+Nothing here is known beforehand: a month is judged by the other months of the same data.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .findings import Findings, span
+
+YEAR = 12
+#: Share of the cells that repeat the month before or the western neighbour, above the median month. None do in CESM2;
+#: packed or very dry fields repeat some, a third of a map more than usual is no weather.
+REPEATED = (0.15, 0.3)
+#: Root-mean-square difference of a map to those a year before and after, over the median month: at most 1.9 in CESM2, 2.5 on coarse grids;
+#: a map of another season lies 6 times as far.
+UNUSUAL = (3.0, 4.0)
+#: The same between two members, over that of a member's years: .9 to 1.1 for independent weather.
+TOO_ALIKE = (0.5, 0.1)
+#: Squared correlation of the anomalies of tas and rain in other readings, over that as labelled: at most .5 in CESM2,
+#: where the same month and cell is .07; 2 a month late or half turned. The first counts for small turns alone.
+COUPLED_BETTER = (1.15, 1.4)
+COUPLED_YEARS, COUPLED_SEEN = 20, 2.5  # years looked at; times the median of all readings, which is chance
+TROPICS = 30  # degrees; the sea keeps its anomalies here for months
+SEASON = 3  # months
+#: Cosine of the difference of two scenarios in a season with that in the next: .7 is the median and -.2 the least in
+#: CESM2, turned over -.85 is usual. None is judged where weather has no memory in the months around.
+REMEMBERED, AROUND, EXCHANGED = 0.35, 24, (0.3, 0.5)
+
+
+def check_repeats(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings) -> None:
+    """Find maps that stand still from month to month, or are flat in part, such as half a map of zeros."""
+    still = np.zeros(known.shape)
+    still[1:] = (maps[1:] == maps[:-1]).mean(axis=(2, 3))
+    still[1:][~(known[1:] & known[:-1])] = 0
+    flat = (maps[..., 1:] == maps[..., :-1]).mean(axis=(2, 3))
+    flat[~known] = 0
+    for share, what in ((still, "repeat the month before"), (flat, "are one constant")):
+        excess = share - np.median(share[known])
+        worst = excess.max(axis=1)
+        where = span(months, worst > REPEATED[0]) if (worst > REPEATED[0]).any() else ""
+        line = f"{name} of {ssp}: up to {100 * share.max():.0f} % of a map {what} in {where}; fetch the store again"
+        found.judge(float(worst.max()), *REPEATED, line)
+
+
+def check_members(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray,
+                  found: Findings) -> None:
+    """Find members that are copies of each other, in all months or in some."""
+    sample = maps[:, :, :: max(1, maps.shape[2] // 12)]
+    for one, other in itertools.combinations(range(len(members)), 2):
+        both = known[:, one] & known[:, other]
+        who = f"{name} of {ssp}: members {members[one]} and {members[other]}"
+        equal = both & (sample[:, one] == sample[:, other]).all(axis=(1, 2))
+        if equal.any():
+            found.problems.append(f"{who} are identical in {span(months, equal)}; keep one of them")
+        elif (yearly := both[YEAR:] & both[:-YEAR]).any():
+            apart = ((sample[both, one] - sample[both, other]) ** 2).mean()
+            years = ((sample[YEAR:, one] - sample[:-YEAR, one])[yearly] ** 2).mean()
+            ratio = float(np.sqrt(apart / max(years, 1e-12)))
+            line = f"{who} differ by {ratio:.2f} of what two years do; they may be one run"
+            found.judge(-ratio, -TOO_ALIKE[0], -TOO_ALIKE[1], line)
+
+
+def deviations(maps: np.ndarray) -> np.ndarray:
+    """Return maps less the mean of those a year before and after: weather without season and trend."""
+    return maps[YEAR:-YEAR] - (maps[: -2 * YEAR] + maps[2 * YEAR :]) / 2
+
+
+def check_sizes(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray,
+                found: Findings) -> None:
+    """Find months that are unlike the same month of the years around them."""
+    if len(maps) < 6 * YEAR:
+        return
+    thin = max(1, maps.shape[2] // 24)
+    rows, columns = slice(thin // 2, None, thin), slice(None, None, thin)
+    size = np.sqrt(np.einsum("tmyx,tmyx,y->tm", d := deviations(maps[:, :, rows, columns]), d, weights[rows, 0]))
+    size[~(known[YEAR:-YEAR] & known[: -2 * YEAR] & known[2 * YEAR :])] = 0
+    if not size.any():
+        return
+    ratio = size.max(axis=1) / np.median(size[size > 0])
+    if ratio.max() > UNUSUAL[0]:
+        where = months[YEAR:-YEAR][ratio.argmax()]
+        line = (
+            f"{name} of {ssp} in {where} lies {ratio.max():.1f} times as far from the years around it as is usual; "
+            "a wrong or damaged map may stand there: fetch the store again"
+        )
+        found.judge(float(ratio.max()), *UNUSUAL, line)
+
+
+def coupled_sample(maps: np.ndarray) -> np.ndarray | None:
+    """Return the deviations of some years and rows of one member, shape (time, lat, lon); None of a short series."""
+    if len(maps) < 6 * YEAR:
+        return None
+    return deviations(maps[: COUPLED_YEARS * YEAR, :: max(1, maps.shape[1] // 16)])
+
+
+def _coupling(warm: np.ndarray, wet: np.ndarray, shift: int = 0, turn: int = 0) -> float:
+    """Return the mean squared correlation of the cells, rain read some months earlier and turned by some cells."""
+    one, other = warm[max(-shift, 0) : len(warm) - max(shift, 0)], wet[max(shift, 0) : len(wet) - max(-shift, 0)]
+    product = (one * np.roll(other, -turn, axis=2)).mean(axis=0) ** 2
+    size = (one**2).mean(axis=0) * np.roll((other**2).mean(axis=0), -turn, axis=1)
+    return float((product / (size + 1e-12)).mean())
+
+
+def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], found: Findings) -> None:
+    """Compare the weather of tas and pr, from `coupled_sample` by scenario: it agrees in the same month and cell alone."""
+    for ssp in warm:
+        n_lon = warm[ssp].shape[2]
+        readings = {
+            f"{abs(s)} months {'late' if s > 0 else 'early'}": _coupling(warm[ssp], wet[ssp], shift=s)
+            for s in (*range(-6, 0), *range(1, 7))
+        }
+        readings["upside down (north to south)"] = _coupling(warm[ssp], wet[ssp][:, ::-1])
+        readings |= {
+            f"turned by {turn} of {n_lon} cells of longitude": _coupling(warm[ssp], wet[ssp], turn=turn)
+            for turn in range(1, n_lon)
+        }
+        readings |= {f"that of {other}": _coupling(warm[ssp], wet[other]) for other in wet if other != ssp}
+        own, best = max(_coupling(warm[ssp], wet[ssp]), 1e-12), max(readings, key=readings.get)
+        if readings[best] > COUPLED_SEEN * np.median([*readings.values()]):
+            line = f"pr of {ssp} goes with tas {readings[best] / own:.1f} times as well if it is read as {best}; mend its labels"
+            found.judge(readings[best] / own, *COUPLED_BETTER, line)
+
+
+def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Return tropical maps without their season but with their level, shape (time, member, cell), on some cells."""
+    near = maps[:, :, np.abs(lat) < TROPICS, :: max(1, maps.shape[3] // 18)]
+    near = near.reshape(*near.shape[:2], -1).astype(np.float32)
+    level = near.mean(axis=(0, 1))
+    for month in range(YEAR):
+        near[month::YEAR] -= near[month::YEAR].mean(axis=(0, 1)) - level
+    return near
+
+
+def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
+    """Find months from which on the difference of two open scenarios is turned over: they have changed places.
+
+    Parameters
+    ----------
+    maps : dict of array, shape (time, member, cell)
+        From `tropical`, by scenario.
+    """
+    for one, other in itertools.combinations(maps, 2):
+        apart = maps[one] - maps[other]
+        if apart.shape[2] == 0 or len(apart) < 6 * YEAR:
+            continue
+        sums = np.cumsum(np.concatenate([np.zeros_like(apart[:1]), apart], dtype=np.float64), axis=0)
+        seasons = sums[SEASON:] - sums[:-SEASON]
+        before, after = seasons[:-SEASON], seasons[SEASON:]
+        size = np.sqrt((before**2).sum(axis=2) * (after**2).sum(axis=2))
+        kept = (before * after).sum(axis=2) / np.maximum(size, 1e-12)
+        usual = sliding_window_view(np.pad(kept, ((AROUND, AROUND), (0, 0)), "reflect"), 2 * AROUND + 1, axis=0)
+        kept[np.median(usual, axis=2) < REMEMBERED] = 0
+        turned = (kept < -EXCHANGED[0]).any(axis=1)
+        if turned.any():
+            line = f"{name} of {one} and {other} change places in {span(months[SEASON : SEASON + len(kept)], turned)}"
+            found.judge(-float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again")

@@ -1,0 +1,231 @@
+"""What is looked at: a variable, a time, a statistic, members; and the map that a source has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from .. import contract
+from ..contract import InputError
+from .looks import long_name_of
+from .period import Period, Samples
+from .sources import MEMBER, Source, calendar_of
+
+Kind = Literal["field", "difference", "spread", "share"]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What is made of the values in time.
+
+    Parameters
+    ----------
+    label : str
+        Before the variable's name on a colour bar.
+    kind : {"field", "difference", "spread", "share"}
+        What its colours and limits are like.
+    of : callable
+        From values with dim ``time`` (years as coordinate) and the level to a map.
+    unit : str
+        With the variable's own as ``{}``.
+    fewest : int
+        Values in time that it needs.
+    linear : bool
+        Whether members may be averaged before it; the mean of members has less weather than any of them.
+    """
+
+    label: str
+    kind: Kind
+    of: Callable[[xr.DataArray, float | None], xr.DataArray]
+    unit: str = "{}"
+    fewest: int = 1
+    linear: bool = True
+
+
+def _mean(values: xr.DataArray, _) -> xr.DataArray:
+    return values.mean("time")
+
+
+def _trend(values: xr.DataArray, _) -> xr.DataArray:
+    """Return the least-squares slope per decade."""
+    decades = (values.time - values.time.mean()) / 10
+    return (values * decades).sum("time", skipna=False) / (decades**2).sum("time")
+
+
+def _std(values: xr.DataArray, _) -> xr.DataArray:
+    return values.std("time", ddof=1)
+
+
+def _quantile(values: xr.DataArray, level: float | None) -> xr.DataArray:
+    return values.quantile(level, "time").drop_vars("quantile")
+
+
+def _share_above(values: xr.DataArray, level: float | None) -> xr.DataArray:
+    return (values > level).where(values.notnull()).mean("time")
+
+
+#: Changes are made of `Statistic.of` less that of the baseline.
+STATISTICS = {
+    "mean": Statistic("", "field", _mean),
+    "change": Statistic("Change of", "difference", _mean),
+    "percent": Statistic("Relative change of", "difference", _mean, "%"),
+    "std": Statistic("Standard deviation of", "spread", _std, fewest=2, linear=False),
+    "trend": Statistic("Trend of", "difference", _trend, "{} per decade", fewest=3),
+    "quantile": Statistic("Quantile {level:g} of", "field", _quantile, fewest=2, linear=False),
+    "exceedance": Statistic(
+        "Probability above {level:g} {unit} of", "share", _share_above, "dimensionless", linear=False
+    ),
+}
+CHANGES = ("change", "percent")
+FIRST_YEARS = 20  # of the scenario: the baseline where none is named
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at.
+
+    Parameters
+    ----------
+    variable : str
+    period : str
+        See `Period.parse`; a statistic is taken over its values, one a year or one a month.
+    scenario : str, optional
+        The only one by default.
+    statistic : str
+        A name of `STATISTICS`: ``percent`` is a change relative to the baseline; ``std`` (n - 1 in the denominator),
+        ``trend`` (per decade), ``quantile`` and ``exceedance`` are over the values in time.
+    baseline : str, optional
+        Years such as ``2015-2034``, whose same calendar months a change is counted from; by default the first 20. With
+        ``exceedance`` it is the change that exceeds ``level``.
+    level : float, optional
+        Of ``quantile`` (0 to 1) and ``exceedance`` (in the variable's unit).
+    members : "mean", "spread", or the label of a member
+        The mean over members, their standard deviation (n - 1), or one. Mean, change and trend are taken of the
+        members' mean; other statistics of each member, then averaged, so that the exceedance counts all.
+    """
+
+    variable: str
+    period: str = "all"
+    scenario: str | None = None
+    statistic: str = "mean"
+    baseline: str | None = None
+    level: float | None = None
+    members: str | int = "mean"
+
+    def __post_init__(self) -> None:
+        if self.statistic not in STATISTICS:
+            raise InputError(f"unknown statistic '{self.statistic}'; there are {', '.join(STATISTICS)}")
+        if self.statistic == "quantile" and not 0 <= (-1 if self.level is None else self.level) <= 1:
+            raise InputError(f"a quantile needs a level from 0 to 1, got {self.level}")
+        if self.statistic == "exceedance" and self.level is None:
+            raise InputError("exceedance needs a level: the threshold in the unit of the variable")
+        Period.parse(self.period)
+
+    def of(self, source: Source) -> xr.DataArray:
+        """Return the map of a source.
+
+        Returns
+        -------
+        DataArray, dims (lat, lon)
+            Read into memory, with ``units``, ``long_name`` (what stands on a colour bar), ``scenario``, ``when`` and
+            ``members`` (parts of a title) and ``kind`` as attributes.
+
+        Raises
+        ------
+        InputError
+            If the source lacks what is asked for.
+        """
+        field = source.field(self.variable, self.scenario)
+        chosen, told = self.chosen(field)
+        statistic = STATISTICS[self.statistic]
+        averaged = statistic.linear and self.members == "mean"
+        samples, values = self.values(chosen, averaged)
+        if values.sizes["time"] < statistic.fewest:
+            raise InputError(
+                f"a {self.statistic} needs {statistic.fewest} values in time, '{self.period}' has "
+                f"{values.sizes['time']}; choose more years, or months as in 2081-01..2090-12"
+            )
+        when = samples.caption if samples else ""
+        if self.baseline or self.statistic in CHANGES:
+            values, since = self._less_baseline(chosen, values, averaged)
+            when = f"{when} against {since}"
+        out = statistic.of(values, self.level)
+        kind = statistic.kind
+        if MEMBER in out.dims:
+            out = out.std(MEMBER, ddof=1) if self.members == "spread" else out.mean(MEMBER)
+            kind = "spread" if self.members == "spread" else kind
+        return out.rename(self.variable).assign_attrs(self._attrs(field), kind=kind, when=when, members=told)
+
+    def values(self, field: xr.DataArray, averaged: bool = False) -> tuple[Samples | None, xr.DataArray]:
+        """Return the values in time of a field, in memory, time in years; over the mean of members if ``averaged``."""
+        calendar = calendar_of(field)
+        if calendar is None:
+            if self.period != "all":
+                raise InputError("the maps have no time; leave the period out")
+            samples, picked, months = None, field.expand_dims("time").load(), 1
+        else:
+            samples = Period.parse(self.period).samples(*calendar)
+            picked, months = field.isel(time=samples.index.ravel()).load(), samples.index.shape[1]
+        self._require_given(picked)
+        picked = picked.drop_vars([name for name in picked.coords if name not in (MEMBER, "lat", "lon")])
+        picked = picked.astype(np.float64)
+        if averaged and MEMBER in picked.dims:
+            picked = picked.mean(MEMBER)
+        values = picked.coarsen(time=months).mean() if months > 1 else picked
+        return samples, values.assign_coords(time=samples.years if samples else [0.0])
+
+    def chosen(self, field: xr.DataArray) -> tuple[xr.DataArray, str]:
+        """Return the field of the members that are wanted, and what they are in words."""
+        labels = field[MEMBER].values.tolist() if MEMBER in field.dims else []
+        if self.members == "spread":
+            if len(labels) < 2:
+                raise InputError("a spread needs two members at least; the prediction is a single field")
+            return field, f"spread of {len(labels)} members"
+        if self.members == "mean":
+            return field, f"mean of {len(labels)} members" if len(labels) > 1 else ""
+        named = {str(label): place for place, label in enumerate(labels)}
+        if str(self.members) not in named:
+            there = f"there are {labels[0]} to {labels[-1]}" if labels else "the prediction is a single field"
+            raise InputError(f"no member {self.members}; {there}")
+        return field.isel({MEMBER: [named[str(self.members)]]}), f"member {self.members} of {len(labels)}"
+
+    def base(self, field: xr.DataArray) -> str:
+        """Return the baseline as a period: the same calendar months in the years that it names, or in the first 20."""
+        calendar = calendar_of(field)
+        if calendar is None:
+            raise InputError("a change needs a time; the maps have none")
+        name = Period.parse(self.period).name
+        years = self.baseline
+        if years is None:
+            first = Period.parse(name or "all").samples(*calendar).labels[:FIRST_YEARS]
+            years = f"{first[0].split()[-1]}-{first[-1].split()[-1]}"
+        return f"{name} {years}".strip()
+
+    def _require_given(self, field: xr.DataArray) -> None:
+        """Raise `InputError` for maps of a target that are withheld: stored as zeros."""
+        known = contract.VARIABLES.get(self.variable)
+        zero = contract.withheld_maps(field.values) & (field.values[..., 0, 0] == 0)
+        if known and known.role == "target" and zero.any():
+            raise InputError(f"{self.variable} is withheld in '{self.period}': maps are stored as zeros")
+
+    def _less_baseline(self, field: xr.DataArray, values: xr.DataArray, averaged: bool) -> tuple[xr.DataArray, str]:
+        samples, early = replace(self, period=self.base(field)).values(field, averaged)
+        before = early.mean("time")
+        if self.statistic == "percent":
+            if self.variable in contract.VARIABLES and contract.VARIABLES[self.variable].low > 0:
+                raise InputError(f"{self.variable} has no natural zero, a percentage of it says nothing; use 'change'")
+            return 100 * (values - before) / before.where(before > 0), samples.caption
+        return values - before, samples.caption
+
+    def _attrs(self, field: xr.DataArray) -> dict[str, str]:
+        """Return unit and label of the map."""
+        statistic, unit = STATISTICS[self.statistic], field.attrs["units"]
+        label = statistic.label.format(level=self.level, unit=unit)
+        if self.members == "spread":
+            label = f"Members' spread of {label[:1].lower()}{label[1:]}"
+        long_name = f"{label} {long_name_of(field)}".strip()
+        return {"units": statistic.unit.format(unit), "long_name": long_name, "scenario": field.attrs["scenario"]}

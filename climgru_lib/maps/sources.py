@@ -1,0 +1,220 @@
+"""What maps are made of: predictions, data sets and files of other tools, brought to one layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .. import contract, grid
+from ..contract import InputError
+from ..data import store
+from ..data.paths import EMBEDDED
+from ..training import runs
+
+#: Other names of the library's dimensions.
+NAMES = {
+    "latitude": "lat",
+    "y": "lat",
+    "longitude": "lon",
+    "x": "lon",
+    "realization": "member_id",
+    "member": "member_id",
+    "year": "time",
+}
+MEMBER = "member_id"
+
+
+IN_MEMORY = 200e6  # bytes; a smaller variable of a scenario is read whole when it is first asked for
+
+
+@dataclass(frozen=True)
+class Source:
+    """Fields by scenario, as a file or a data set holds them; small ones are kept in memory.
+
+    Parameters
+    ----------
+    name : str
+        For messages and titles.
+    scenarios : mapping of str to Dataset
+        One without a name has the key ``""``.
+    """
+
+    name: str
+    scenarios: Mapping[str, xr.Dataset]
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """Names of what has a latitude and a longitude: the targets of the contract first."""
+        first = next(iter(self.scenarios.values()))
+        on_map = [str(name) for name, field in first.data_vars.items() if {"lat", "lon"} <= {*_renamed(field).dims}]
+        targets = contract.of_role("target", on_map)
+        return *targets, *(name for name in on_map if name not in targets)
+
+    def scenario(self, name: str | None = None) -> str:
+        """Return a scenario's name: the only one by default.
+
+        Raises
+        ------
+        InputError
+            If there are several, or none of that name.
+        """
+        if name in self.scenarios:
+            return name
+        if name is None and len(self.scenarios) == 1:
+            return next(iter(self.scenarios))
+        if list(self.scenarios) == [""]:
+            return ""
+        there = ", ".join(self.scenarios)
+        what = "holds several scenarios" if name is None else f"holds no scenario {name}"
+        raise InputError(f"{self.name} {what}; choose of {there}")
+
+    def field(self, variable: str, scenario: str | None = None) -> xr.DataArray:
+        """Return a variable with dims (member_id, time, lat, lon), the first two where there are any.
+
+        Latitudes run from south to north; time holds dates, or whole years as integers.
+
+        Raises
+        ------
+        InputError
+            If there is no such variable or scenario.
+        """
+        scenario = self.scenario(scenario)
+        if variable not in self.variables:
+            raise InputError(f"{self.name} holds no {variable}; it has {', '.join(self.variables) or 'no maps'}")
+        if (variable, scenario) not in self._fields:
+            field = self._field(variable, scenario)
+            self._fields[variable, scenario] = field.load() if field.nbytes < IN_MEMORY else field
+        return self._fields[variable, scenario]
+
+    @cached_property
+    def _fields(self) -> dict[tuple[str, str], xr.DataArray]:
+        return {}
+
+    def _field(self, variable: str, scenario: str) -> xr.DataArray:
+        field = _renamed(self.scenarios[scenario][variable])
+        if "time" in field.coords and "time" not in field.dims:
+            field = field.expand_dims("time")
+        extra = set(field.dims) - {MEMBER, "time", "lat", "lon"}
+        if extra:
+            raise InputError(f"{variable} of {self.name} has a dimension {', '.join(map(str, extra))}; select of it")
+        for dim in ("lat", "lon"):
+            if dim not in field.coords:
+                raise InputError(f"{variable} of {self.name} has no coordinate {dim}; give the cell centres in degrees")
+            if field.sizes[dim] < 2:
+                raise InputError(f"{variable} of {self.name} has one cell along {dim}; a map needs two at least")
+        field = field.transpose(*(dim for dim in (MEMBER, "time", "lat", "lon") if dim in field.dims))
+        field = field if field.lat[0] < field.lat[-1] else field.isel(lat=slice(None, None, -1))
+        return _dated(field).assign_attrs(units=_units(field), scenario=scenario)
+
+    def members(self, variable: str, scenario: str | None = None) -> list:
+        """Return the labels of the members; an empty list without any."""
+        field = self.field(variable, scenario)
+        return field[MEMBER].values.tolist() if MEMBER in field.dims else []
+
+
+def open_source(source: Source | xr.Dataset | str | Path, name: str | None = None) -> Source:
+    """Open anything that holds maps.
+
+    Parameters
+    ----------
+    source : Source, Dataset, str or Path
+        A run directory (its predictions), a file of ``climgru predict``, a NetCDF file or Zarr store of another tool,
+        a data set of the contract, or ``"embedded"``.
+    name : str, optional
+        For messages; by default the file's.
+
+    Raises
+    ------
+    InputError
+        If there is nothing that can be read.
+    """
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, xr.Dataset):
+        return Source(name or "the data set", _by_scenario(source))
+    if str(source) == EMBEDDED:
+        return Source(name or EMBEDDED, _by_scenario(store.open_dataset(EMBEDDED)))
+    path, dates = runs.prediction_file(source), xr.coders.CFDatetimeCoder(use_cftime=True)
+    try:
+        dataset = xr.open_dataset(
+            path, engine="zarr" if path.is_dir() else None, chunks=None, cache=False, decode_times=dates
+        )
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(f"{path} is neither a NetCDF file nor a Zarr store that can be read") from error
+    opened = Source(name or Path(source).name, _by_scenario(dataset))
+    if not opened.variables:
+        raise InputError(f"{path} holds no maps: no variable has a latitude and a longitude")
+    return opened
+
+
+def calendar_of(field: xr.DataArray) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Return year and calendar month of the times of `Source.field`, the month None for one value a year.
+
+    None if it has no time.
+    """
+    if "time" not in field.dims:
+        return None
+    return field["year"].values, field["month"].values if "month" in field.coords else None
+
+
+def _dated(field: xr.DataArray) -> xr.DataArray:
+    """Give the times of a field coordinates ``year`` and ``month``; raise `InputError` where it holds no dates."""
+    if "time" not in field.dims:
+        return field
+    values = field["time"].values if "time" in field.coords else None
+    if values is not None and np.issubdtype(values.dtype, np.integer):
+        return field.assign_coords(year=("time", values.astype(int)))
+    try:
+        year, month = field["time"].dt.year.values, field["time"].dt.month.values
+    except (AttributeError, TypeError, KeyError) as error:
+        raise InputError(
+            "time holds neither dates nor years; give it units such as 'days since 2015-01-15' and a calendar"
+        ) from error
+    return field.assign_coords(year=("time", year), month=("time", month))
+
+
+def on_grid_of(field: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    """Return a field in the order of cells of another, whatever the convention of its longitudes.
+
+    Raises
+    ------
+    InputError
+        If the cells are others.
+    """
+    try:
+        rows = grid.matching(field.lat.values, other.lat.values)
+        columns = grid.matching(field.lon.values, other.lon.values, 360)
+    except InputError as error:
+        raise InputError(f"the cells differ ({error}); interpolate one to the grid of the other") from error
+    return field.isel(lat=rows, lon=columns).assign_coords(lat=other.lat.values, lon=other.lon.values)
+
+
+def _by_scenario(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Split by the dimension or coordinate ``ssp`` or by ``attrs["ssp"]``."""
+    if "ssp" in dataset.dims:
+        return {str(name): dataset.sel(ssp=name) for name in dataset["ssp"].values}
+    name = dataset["ssp"].item() if "ssp" in dataset.coords else dataset.attrs.get("ssp", "")
+    return {str(name): dataset}
+
+
+def _renamed(field: xr.DataArray) -> xr.DataArray:
+    names = {*field.dims, *field.coords}
+    doubled = {new for old, new in NAMES.items() if new in names}
+    taken = {old: new for old, new in NAMES.items() if old in names and new not in doubled}
+    return field.rename(taken)
+
+
+def _units(field: xr.DataArray) -> str:
+    """Return the unit in the contract's spelling; without one, the contract's if the mean is plausible in it."""
+    known, units = contract.VARIABLES.get(str(field.name)), field.attrs.get("units")
+    if known is None:
+        return units or "unit unknown"
+    if units is None:
+        first = field.isel({dim: 0 for dim in (MEMBER, "time") if dim in field.dims})
+        return known.units[0] if known.mean_low <= float(first.mean()) <= known.mean_high else "unit unknown"
+    return known.units[0] if units in known.units else units

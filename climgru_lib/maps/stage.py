@@ -1,0 +1,63 @@
+"""Where the viewer's maps are drawn: rows kept and repainted, colours kept while they suit the data shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .blit import Blitter
+from .canvas import MapRow
+from .face import show
+from .places import Frame
+from .sheet import Sheet, panels_of, still_fit
+
+
+class Stage:
+    """The rows of maps of one frame, by their number of panels.
+
+    Attributes
+    ----------
+    row : MapRow
+        What is shown now.
+    sheet : Sheet
+        What is on it.
+    """
+
+    row: MapRow
+    sheet: Sheet
+
+    def __init__(self) -> None:
+        self._rows: dict[int, tuple[MapRow, Blitter]] = {}
+        self._frame, self._kind = Frame(), None
+
+    def draw(self, sheet: Sheet, frame: Frame, kind: Any, scale: dict[str, Any], told: str = "") -> bytes:
+        """Draw a sheet and return it as PNG.
+
+        Parameters
+        ----------
+        sheet : Sheet
+        frame : Frame
+            Another one makes new rows.
+        kind : Any
+            What the colours are fitted to; they stay while it does, as long as they suit the data.
+        scale : dict
+            ``limits`` and ``span`` of `panels_of`; None to fit.
+        told : str
+            Ends the title.
+        """
+        if frame != self._frame:
+            self._rows.clear()
+        count, fitted = len(sheet.maps), not any(scale.values())
+        row, blitter = self._rows.get(count, (None, None))
+        kept = row is not None and (kind, count) == self._kind
+        if not kept or (fitted and not still_fit(row.panels, sheet, frame.region)):
+            panels = panels_of([sheet], region=frame.region, **scale)
+            if row is None or row.lines_of(panels) > row.lines:
+                first = next(iter(sheet.maps.values()))
+                row = MapRow(first.lat.values, first.lon.values, panels, frame)
+            else:
+                row.rescale(panels)
+            blitter = Blitter(row)
+        show(row, sheet, told)
+        self._rows[count], self._frame, self._kind = (row, blitter), frame, (kind, count)
+        self.row, self.sheet = row, sheet
+        return blitter.png()
