@@ -30,7 +30,7 @@ default_role = "code"  # single backticks in docstrings
 autodoc_typehints = "none"  # the signature has them, the text has shapes and units
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
-math_numfig = False
+napoleon_use_rtype = False
 html_math_renderer = "mathml"
 
 html_theme = "sphinx_book_theme"
@@ -42,6 +42,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "home_page_in_toc": True,
     "use_download_button": False,
+    "navbar_persistent": [],  # one search field, in the sidebar
     "path_to_docs": "book",
 }
 if repository:

@@ -63,8 +63,8 @@ def commands(parser: argparse.ArgumentParser | None = None) -> str:
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if inner:
         return "\n\n".join(commands(one) for one in inner[0].choices.values())
-    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
-    usage = parser.format_usage().removeprefix("usage: ").strip()
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=95)
+    usage = parser.format_usage().strip()
     rows = [[f"`{_spelled(action)}`", _meaning(action)] for action in parser._actions if action.dest != "help"]
     told = f"## {parser.prog}\n\n{parser.description}\n\n```text\n{usage}\n```"
     return f"{told}\n\n{markdown(['argument', 'meaning'], rows)}" if rows else told
@@ -72,7 +72,8 @@ def commands(parser: argparse.ArgumentParser | None = None) -> str:
 
 def _spelled(action: argparse.Action) -> str:
     shown = action.metavar or ("" if action.nargs == 0 else "|".join(action.choices or [action.dest.upper()]))
-    return " ".join([", ".join(action.option_strings), shown]).strip().replace("|", "\\|")
+    shown = " ".join(shown) if isinstance(shown, tuple) else shown
+    return _escaped(" ".join([", ".join(action.option_strings), shown]).strip())
 
 
 def _meaning(action: argparse.Action) -> str:
@@ -81,7 +82,11 @@ def _meaning(action: argparse.Action) -> str:
         said += f" ({', '.join(action.choices)})"
     if action.default not in (None, argparse.SUPPRESS, False, "", []) and "default" not in said:
         said = f"{said} (default {action.default})".strip()
-    return said.replace("|", "\\|")
+    return _escaped(said.replace("<", "&lt;"))
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
 
 
 def face(room: str) -> str:
