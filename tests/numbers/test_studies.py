@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from climgru_lib.course.study import results
+from climgru_lib.course.study import results, spread
 from climgru_lib.score.tables import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,13 +65,13 @@ def test_a_table_is_that_of_the_rows(where, name, split, markdown):
     rows, table = rows_of(name), told(markdown[where], name, split)
     rows = rows[rows["split"] == split]
     assert len(table) >= 3
-    for label, (seeds, means, spread) in table.items():
+    for label, (seeds, means, deviations) in table.items():
         first, *second = (rows[rows["label"] == one].set_index("seed")[COLUMNS] for one in label.split(" less "))
         values = first - second[0] if second else first
         error = values.std() / (len(values) ** 0.5 if second else 1)  # of a paired difference, the standard error
         assert seeds == len(values)
         assert means == pytest.approx(values.mean().tolist(), abs=6e-4), label
-        assert spread == pytest.approx(error.dropna().tolist(), abs=6e-4), label
+        assert deviations == pytest.approx(error.dropna().tolist(), abs=6e-4), label
 
 
 def test_the_book_tells_the_mean_over_seeds(markdown):
@@ -193,3 +193,21 @@ def test_results_say_what_they_come_from(name):
     assert source["seeds"] == {f"{split}: {label}": count for (split, label), count in seeds.items()}
     assert source["numerics"] == "1"
     assert min(source["seeds"].values()) >= 1
+
+
+def test_the_spread_of_a_study_by_hand():
+    rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
+    frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)
+    found = spread.of_study(pd.concat([frame, frame.assign(slice=1, score=7.0)]))
+    # means 1.1 and 2.1, variance 0.5; over seeds 0.02 each, of which the mean of two has 0.01
+    assert found == pytest.approx(
+        {"labels": 2, "best": 1.1, "worst": 2.1, "between": 0.49**0.5, "seeds": 0.02**0.5, "share": 0.49 / 0.51}
+    )
+
+
+def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
+    table = spread.by_choice()
+    assert {("loss", "dice"), ("features", "season"), ("architecture", "first-final")} <= set(table.index)
+    dice = results.rows("dice")
+    means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
+    assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())

@@ -18,7 +18,10 @@ STEP_SHARE = 0.05  # of the mean size, lest steps of rounding be counted
 CO2_STEP = 20.0  # Gt in a month, twice what the highest scenario emits
 CO2_FIRST_YEARS = (6.0, 20.0, 150.0)  # Gt/yr: 36 to 42 in the years 2015 to 2025; 2 to 4 in ppm, 10 in Gt of carbon
 CO2_APART = 1000.0  # Gt, from where CO2 outweighs the aerosols' share of the warming (.3 K)
-WARMS = (0.0, 0.2)  # K by which the scenario of more CO2 must be warmer there: certain, suspicious; .4 at least in CESM2
+WARMS = (
+    0.0,
+    0.2,
+)  # K by which the scenario of more CO2 must be warmer there: certain, suspicious; .4 at least in CESM2
 WARMING_PER_CO2 = (2.5, 5.0)  # K per 1000 Gt: .45 to .8 in CESM2, .27 to .63 by the IPCC's assessment
 NAMES_APART = (2045, 2100)  # years in which the CO2 of the SSPs is ordered as their names
 

@@ -32,7 +32,9 @@ SEASON = 3  # months
 REMEMBERED, AROUND, EXCHANGED = 0.35, 24, (0.3, 0.5)
 
 
-def check_repeats(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings) -> None:
+def check_repeats(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find maps that stand still from month to month, or are flat in part, such as half a map of zeros."""
     still = np.zeros(known.shape)
     still[1:] = (maps[1:] == maps[:-1]).mean(axis=(2, 3))
@@ -47,8 +49,9 @@ def check_repeats(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, mont
         found.judge(float(worst.max()), *REPEATED, line)
 
 
-def check_members(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray,
-                  found: Findings) -> None:
+def check_members(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find members that are copies of each other, in all months or in some."""
     sample = maps[:, :, :: max(1, maps.shape[2] // 12)]
     for one, other in itertools.combinations(range(len(members)), 2):
@@ -70,8 +73,9 @@ def deviations(maps: np.ndarray) -> np.ndarray:
     return maps[YEAR:-YEAR] - (maps[: -2 * YEAR] + maps[2 * YEAR :]) / 2
 
 
-def check_sizes(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray,
-                found: Findings) -> None:
+def check_sizes(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find months that are unlike the same month of the years around them."""
     if len(maps) < 6 * YEAR:
         return
@@ -158,4 +162,6 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
         turned = (kept < -EXCHANGED[0]).any(axis=1)
         if turned.any():
             line = f"{name} of {one} and {other} change places in {span(months[SEASON : SEASON + len(kept)], turned)}"
-            found.judge(-float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again")
+            found.judge(
+                -float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again"
+            )
