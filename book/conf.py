@@ -1,12 +1,12 @@
 """Sphinx settings of the book: pages and committed notebooks, rendered without running a notebook and offline."""
 
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pages
+import reference
 import rendering
 
 import climgru_lib
@@ -14,8 +14,6 @@ import climgru_lib
 project = "climgru"
 author = copyright = "The climgru developers"
 version = release = climgru_lib.__version__
-#: ``owner/name`` where a continuous integration builds the book; the offline book has no links to launch notebooks.
-repository = os.environ.get("GITHUB_REPOSITORY", "")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["**/.ipynb_checkpoints"]
@@ -43,9 +41,8 @@ html_theme_options = {
     "home_page_in_toc": True,
     "use_download_button": False,
     "navbar_persistent": [],  # one search field, in the sidebar
-    "path_to_docs": "book",
 }
-if repository:
+if repository := reference.repository():
     html_theme_options |= {
         "repository_url": f"https://github.com/{repository}",
         "use_repository_button": True,

@@ -4,6 +4,7 @@ import argparse
 import ast
 import inspect
 import json
+import os
 import sys
 from importlib import import_module
 
@@ -17,6 +18,11 @@ from climgru_lib.data import splits
 from climgru_lib.training import describe, recipes
 
 EXTENSIONS = notebook_folder().parent / "tests" / "integration" / "extensions"
+
+
+def repository() -> str:
+    """Return ``owner/name`` where GitHub builds the book; elsewhere it has no links that launch notebooks."""
+    return os.environ.get("GITHUB_REPOSITORY", "")
 
 
 def notebooks() -> str:
