@@ -10,7 +10,7 @@ PYTEST := $(BIN)python -m pytest
 
 export PATH := $(if $(VENV),$(abspath $(VENV))/bin:)$(PATH)
 
-.PHONY: course test test-browser test-full lab notebooks bench lint clean
+.PHONY: course test test-browser test-full lab notebooks book bench lint clean
 
 course: $(READY)  ## every notebook, executed; results in build/
 	$(BIN)climgru course --data "$(DATA)" --profile $(PROFILE)
@@ -42,6 +42,11 @@ lab: $(READY)  ## JupyterLab on a copy of the notebooks that is never overwritte
 notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebooks, refresh figures/
 	$(BIN)python -m climgru_lib.course
 
+book: $(READY)  ## the book from committed notebooks, results and docstrings, offline: build/book/html
+	rm -rf build/book && mkdir -p build/book && cp -r book build/book/source && cp -r notebooks figures build/book/source/
+	$(BIN)python -m sphinx -q -W --keep-going -d build/book/doctrees build/book/source build/book/html
+	@echo "build/book/html/index.html"
+
 bench: $(READY)  ## side-by-side timings
 	cd tests && python -m benchmarks
 
@@ -51,6 +56,6 @@ clean:
 ifneq ($(VENV),)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[course,test]'
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[course,test,book]'
 	touch $@
 endif
