@@ -113,6 +113,7 @@ def test_every_import_is_declared_and_every_dependency_used():
         "climgru_lib",
         "tests",
         "benchmarks",
+        "robustness",
         "conftest",
         "",
     }
