@@ -10,7 +10,7 @@ PYTEST := $(BIN)python -m pytest
 
 export PATH := $(if $(VENV),$(abspath $(VENV))/bin:)$(PATH)
 
-.PHONY: course test test-full lab notebooks book bench lint clean
+.PHONY: course test test-browser test-full lab notebooks book bench lint clean
 
 course: $(READY)  ## every notebook, executed; results in build/
 	$(BIN)climgru course --data "$(DATA)" --profile $(PROFILE)
@@ -21,6 +21,9 @@ test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with 
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_WAIT_POLICY=PASSIVE PYTHONWARNINGS=ignore TQDM_DISABLE=1 $(PYTEST) --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 notebooks
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
+
+test-browser: $(READY)  ## the viewer in a real JupyterLab, where there is chromium; screenshots in build/browser/
+	$(PYTEST) tests/browser
 
 test-full: $(READY)  ## every notebook with three parameter sets, real data, full profile; outside CI
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full

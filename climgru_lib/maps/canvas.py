@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.path import Path as Outline
+from PIL import Image
 
 from .. import grid
 from ..contract import InputError
@@ -50,7 +51,14 @@ class MapFigure(Figure):
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
-        return self.png()
+        return small(self.png())
+
+
+def small(png: bytes) -> bytes:
+    """Return a PNG with at most 256 colours: a third of the size in a notebook, and hardly another picture."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ class MapRow:
                 0.04,
                 "",
                 transform=self.axes[-1].transAxes,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.8},
             )
 
     def _lay_out(self, width: float) -> None:
@@ -192,6 +200,7 @@ class MapRow:
                 extend=self.panels[first].extend,
                 orientation="horizontal",
             )
+            bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value + 0.0:g}".replace("-", "−"))
             self._bars.append(bar.ax)
 
     def rescale(self, panels: Sequence[Panel]) -> None:

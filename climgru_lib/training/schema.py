@@ -86,7 +86,7 @@ _OF_FINISHED = _fields({}, "normalizer channels grid trained parameters")
 def _validators():
     import fastjsonschema
 
-    return [fastjsonschema.compile(schema, detailed_exceptions=False) for schema in (_RUN, _OF_FINISHED)]
+    return [fastjsonschema.compile(schema) for schema in (_RUN, _OF_FINISHED)]
 
 
 def fault(run: Any) -> str:
@@ -99,7 +99,7 @@ def fault(run: Any) -> str:
         if run["status"] == "finished":
             of_finished(run)
     except fastjsonschema.JsonSchemaValueException as error:
-        return error.message.removeprefix("data.")[:200]
+        return error.message.removeprefix("data").lstrip(". ")[:200]
     return "" if run["status"] != "finished" else _mismatch(run)
 
 

@@ -18,7 +18,7 @@ ROOMS = (
     "contract registry grid progress stopping mini_earth data models training predict score maps course commands cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
-IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython"}
+IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
 UNSEEN |= {"myst_nb", "sphinx_book_theme"}
@@ -118,8 +118,8 @@ def test_every_import_is_declared_and_every_dependency_used():
         "climgru_lib",
         "tests",
         "benchmarks",
-        "conftest",
         "",
+        *(path.stem for path in files),
         *(path.stem for path in book),
     }
     outside = {name for name in used if name not in sys.stdlib_module_names}

@@ -16,7 +16,8 @@ YEAR = 12
 #: Share of the cells that repeat the month before or the western neighbour, above the median month. None do in CESM2;
 #: packed or very dry fields repeat some, a third of a map more than usual is no weather.
 REPEATED = (0.15, 0.3)
-#: Root-mean-square difference of a map to those a year before and after, over the median month: at most 1.9 in CESM2, 2.5 on coarse grids;
+#: Root-mean-square difference of a map to those a year before and after, over the median month: at most 1.9 in CESM2,
+#: 2.5 on coarse grids;
 #: a map of another season lies 6 times as far.
 UNUSUAL = (3.0, 4.0)
 #: The same between two members, over that of a member's years: .9 to 1.1 for independent weather.
@@ -111,7 +112,7 @@ def _coupling(warm: np.ndarray, wet: np.ndarray, shift: int = 0, turn: int = 0) 
 
 
 def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], found: Findings) -> None:
-    """Compare the weather of tas and pr, from `coupled_sample` by scenario: it agrees in the same month and cell alone."""
+    """Compare the weather of tas and pr, from `coupled_sample` by scenario: it agrees in one month and cell alone."""
     for ssp in warm:
         n_lon = warm[ssp].shape[2]
         readings = {
@@ -126,8 +127,9 @@ def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], foun
         readings |= {f"that of {other}": _coupling(warm[ssp], wet[other]) for other in wet if other != ssp}
         own, best = max(_coupling(warm[ssp], wet[ssp]), 1e-12), max(readings, key=readings.get)
         if readings[best] > COUPLED_SEEN * np.median([*readings.values()]):
-            line = f"pr of {ssp} goes with tas {readings[best] / own:.1f} times as well if it is read as {best}; mend its labels"
-            found.judge(readings[best] / own, *COUPLED_BETTER, line)
+            better = readings[best] / own
+            line = f"pr of {ssp} goes with tas {better:.1f} times as well if it is read as {best}; mend its labels"
+            found.judge(better, *COUPLED_BETTER, line)
 
 
 def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
