@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -176,6 +177,12 @@ def scrub(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             for view in ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"):
                 output.get("data", {}).pop(view, None)
     return notebook
+
+
+def unscrubbed(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder that `scrub` would change."""
+    read = {path: nbformat.read(path, as_version=4) for path in _select(folder, None)}
+    return [path for path, notebook in read.items() if scrub(copy.deepcopy(notebook)) != notebook]
 
 
 def refresh(folder: Path, only: Sequence[str] | None, out: Path) -> None:
