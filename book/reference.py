@@ -13,11 +13,12 @@ from sphinx.pycode import ModuleAnalyzer
 
 from climgru_lib import cli
 from climgru_lib.contract import VARIABLES
-from climgru_lib.course.execute import notebook_folder
+from climgru_lib.course.notebooks import PATTERN, folder
 from climgru_lib.data import splits
 from climgru_lib.training import describe, recipes
 
-EXTENSIONS = notebook_folder().parent / "tests" / "integration" / "extensions"
+ROOT = folder().parent
+EXTENSIONS = ROOT / "tests" / "integration" / "extensions"
 
 
 def repository() -> str:
@@ -25,10 +26,16 @@ def repository() -> str:
     return os.environ.get("GITHUB_REPOSITORY", "")
 
 
+def readme(first: str, before: str) -> str:
+    """Return the lines of the README from the one that begins with ``first`` to another."""
+    text = (ROOT / "README.md").read_text()
+    return text[text.index(f"\n{first}") : text.index(f"\n{before}")].strip()
+
+
 def notebooks() -> str:
     """Return the list of notebooks: title, the sentence below it, the line of time and needs."""
     rows = []
-    for path in sorted(notebook_folder().glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted(folder().glob(PATTERN)):
         first = "".join(json.loads(path.read_text())["cells"][0]["source"]).split("\n\n")
         needs = next((text for text in first[1:] if text.startswith("Time:")), "")
         time = needs.removeprefix("Time:").split("·")[0].strip()
