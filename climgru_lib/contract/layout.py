@@ -144,7 +144,7 @@ def check_places(dim: str, values: np.ndarray) -> None:
         raise DataError(f"lat reaches {values[np.abs(values).argmax()]:g}, beyond the poles; give degrees north")
     if dim == "lon" and extent + np.abs(steps).min() > 361:
         raise DataError(
-            f"lon goes around the Earth more than once, from {values[0]:g} to {values[-1]:g}; drop the columns twice there"
+            f"lon runs once around the Earth and on, from {values[0]:g} to {values[-1]:g}; drop what is there twice"
         )
     half_turn = np.pi if dim == "lat" else 2 * np.pi
     if len(values) > 4 and 0.8 * half_turn < extent + np.abs(steps).mean() < 1.01 * half_turn:

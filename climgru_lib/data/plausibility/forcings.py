@@ -40,7 +40,7 @@ def check_amounts(totals: dict[str, dict[str, float]], found: Findings) -> None:
 
 
 def check_steps(name: str, ssp: str, steps: np.ndarray, size: float, months: np.ndarray, found: Findings) -> None:
-    """Judge the sizes of the month-to-month steps of a forcing, shape (time - 1,): they are small, or come each year."""
+    """Judge the sizes of the monthly steps of a forcing, shape (time - 1,): they are small, or come each year."""
     if len(steps) < 24:
         return
     jumps = (steps > STEP_FACTOR * np.sort(steps)[-STEPS_ABOVE]) & (steps > STEP_SHARE * size)
@@ -64,7 +64,7 @@ def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -
     early = max((series[12 * years - 1] - series[0]) / (years - 1 / 12) for series in co2.values())
     if 2000 <= first_year <= 2040 and len(constant) < len(co2):
         certain, low, high = CO2_FIRST_YEARS
-        line = f"CO2 grows by {early:.3g} Gt a year from {months[0]}, not by about 40; it may be a concentration (ppm) or carbon"
+        line = f"CO2 grows by {early:.3g} Gt a year from {months[0]}, not by about 40; it may be in ppm or Gt of carbon"
         if early < certain or early > 10 * high:
             found.problems.append(f"{line}: give cumulative emissions in Gt of CO2")
         elif not low <= early <= high:
@@ -75,7 +75,7 @@ def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -
 
 
 def _check_names(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
-    """The four scenarios of ScenarioMIP are numbered by their forcing at the end of the century."""
+    """Compare CO2 with the names of ScenarioMIP, which tell the forcing at the end of the century."""
     late = np.array([NAMES_APART[0] <= int(month[:4]) <= NAMES_APART[1] for month in months])
     known = [ssp for ssp in SCENARIOS if ssp in co2]
     for low, high in itertools.pairwise(known):

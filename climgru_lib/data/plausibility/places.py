@@ -15,7 +15,7 @@ from .findings import Findings
 
 MONTHS = np.arange(12)
 EXTRATROPICS = (25, 65)  # degrees: a strong year, no polar night
-#: Months by which the year of tas follows the Sun on land and at sea: .83 to .98 and 1.97 to 2.12 in CESM2 by hemisphere.
+#: Months by which the year of tas follows the Sun on land and at sea: .83 to .98 and 1.97 to 2.12 in CESM2's halves.
 #: Half a month is the most by which a shift by whole months can be told from none.
 LAG, LAG_TOLERANCE = {"land": 0.95, "sea": 2.0}, 0.5
 #: W m-2 rms of the zonal climatology. CESM2 lies .1 from the formula, another model's calendar and solar constant
@@ -148,7 +148,7 @@ class Places:
         if shares[best] > EMITTED_ON_LAND and shares[best] > EMITTED_LOST * own:
             found.problems.append(
                 f"{name} of {ssp}: {100 * own:.0f} % of the emissions lie on land, and {100 * shares[best]:.0f} % if "
-                f"the maps are {_turned(-best[0] % mean.shape[1], best[1], self.step)}; put maps and labels in one order"
+                f"the maps are {_turned(*best, self.step)}; put maps and labels in one order"
             )
 
 
