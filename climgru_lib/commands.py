@@ -235,23 +235,22 @@ def show_recipes(args: Namespace) -> None:
 
 def show_splits(args: Namespace) -> None:
     """List the splits."""
-    from .data.splits import listing
+    from .data import splits
 
-    print(listing())
+    print(splits.listing())
 
 
 def run_course(args: Namespace) -> None:
     """Execute the notebooks, or copy them."""
-    from .course import notebooks
+    from . import course
     from .data.paths import require_source
 
     require_source(args.data)
     if args.copy is not None:
-        print(f"copied {notebooks.copy(args.copy)} notebooks to {args.copy}; those that were there are as they were")
+        count = course.notebooks.copy(args.copy)
+        print(f"copied {count} notebooks to {args.copy}; those that were there are as they were")
         return
-    from .course import execute
-
-    execute.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
+    course.execute.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
 
 
 def run_study(args: Namespace) -> None:
@@ -285,9 +284,9 @@ def _set_threads(args: Namespace) -> None:
     if args.threads is not None and args.threads < 1:
         raise InputError(f"--threads must be at least 1, got {args.threads}")
     if args.threads:
-        import torch
+        from torch import set_num_threads
 
-        torch.set_num_threads(args.threads)
+        set_num_threads(args.threads)
 
 
 def _show(scores: dict[str, list[dict]]) -> None:

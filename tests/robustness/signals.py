@@ -57,7 +57,11 @@ def main(trials: int = 150, seed: int = 0) -> None:
             started, run_dir = time.monotonic(), folder / f"whole-{of_batch}"
             subprocess.run(command(run_dir, folder / "data.zarr", of_batch), check=True, capture_output=True)
             whole[of_batch] = time.monotonic() - started, (run_dir / runs.WEIGHTS).read_bytes()
-        found = Counter(trial(folder, number, folder / "data.zarr", whole, rng) for number in range(trials))
+        found = Counter()
+        for number in range(trials):
+            outcome = trial(folder, number, folder / "data.zarr", whole, rng)
+            print(number, outcome, flush=True)
+            found[outcome] += 1
     for outcome, count in sorted(found.items()):
         print(f"{count:4} {outcome}")
 
