@@ -117,14 +117,15 @@ class Source:
         return field[MEMBER].values.tolist() if MEMBER in field.dims else []
 
 
-def open_source(source: Source | xr.Dataset | str | Path, name: str | None = None) -> Source:
+def open_source(source: Source | xr.Dataset | str | Path | list, name: str | None = None) -> Source:
     """Open anything that holds maps.
 
     Parameters
     ----------
-    source : Source, Dataset, str or Path
+    source : Source, Dataset, str, Path, or a list of them
         A run directory (its predictions), a file of ``climgru predict``, a NetCDF file or Zarr store of another tool,
-        a data set of the contract, or ``"embedded"``.
+        a data set of the contract, or ``"embedded"``; of a list, such as the predictions of a run for several
+        scenarios, each brings its scenarios.
     name : str, optional
         For messages; by default the file's.
 
@@ -135,6 +136,9 @@ def open_source(source: Source | xr.Dataset | str | Path, name: str | None = Non
     """
     if isinstance(source, Source):
         return source
+    if isinstance(source, list | tuple):
+        opened = [open_source(one) for one in source]
+        return Source(name or "the predictions", {ssp: data for one in opened for ssp, data in one.scenarios.items()})
     if isinstance(source, xr.Dataset):
         return Source(name or "the data set", _by_scenario(source))
     if str(source) == EMBEDDED:
