@@ -27,7 +27,7 @@ class Controls:
 
     Parameters
     ----------
-    scenarios, variables, references : sequence of str
+    scenarios, variables : sequence of str
         Of the menus.
     years : array of int, shape (year,)
         Empty where the maps have no time.
@@ -39,7 +39,6 @@ class Controls:
         self,
         scenarios: Sequence[str],
         variables: Sequence[str],
-        references: Sequence[str],
         years: np.ndarray,
         monthly: bool,
     ):
@@ -61,7 +60,7 @@ class Controls:
         self.period = text("period", "JJA 2081-2100", 230)
         self.back, self.forth = (widgets.Button(description=sign, layout=wide(40)) for sign in "‹›")
         self.play = widgets.Play(min=0, max=10_000, interval=PLAY_MS, layout=wide(130))
-        self.beside = menu("beside", references, 250)
+        self.beside = menu("beside", ["nothing"], 250)
         self.region = widgets.Combobox(
             options=list(BOXES), value="global", ensure_option=False, continuous_update=False, description="region"
         )

@@ -140,7 +140,7 @@ def open_source(source: Source | xr.Dataset | str | Path | list, name: str | Non
         opened = [open_source(one) for one in source]
         return Source(name or "the predictions", {ssp: data for one in opened for ssp, data in one.scenarios.items()})
     if isinstance(source, xr.Dataset):
-        return Source(name or "the data set", _by_scenario(source))
+        return _with_maps(Source(name or "the data set", _by_scenario(source)))
     if str(source) == EMBEDDED:
         return Source(name or EMBEDDED, _by_scenario(store.open_dataset(EMBEDDED)))
     path, dates = runs.prediction_file(source), xr.coders.CFDatetimeCoder(use_cftime=True)
@@ -150,10 +150,15 @@ def open_source(source: Source | xr.Dataset | str | Path | list, name: str | Non
         )
     except (ValueError, OSError, KeyError) as error:
         raise InputError(f"{path} is neither a NetCDF file nor a Zarr store that can be read") from error
-    opened = Source(name or Path(source).name, _by_scenario(dataset))
-    if not opened.variables:
-        raise InputError(f"{path} holds no maps: no variable has a latitude and a longitude")
-    return opened
+    return _with_maps(Source(name or Path(source).name, _by_scenario(dataset)))
+
+
+def _with_maps(source: Source) -> Source:
+    if not source.variables:
+        raise InputError(
+            f"{source.name} holds no maps: no variable has a latitude and a longitude in one dimension each"
+        )
+    return source
 
 
 def calendar_of(field: xr.DataArray) -> tuple[np.ndarray, np.ndarray | None] | None:
@@ -207,6 +212,11 @@ def _by_scenario(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
 
 
 def _renamed(field: xr.DataArray) -> xr.DataArray:
+    """Call the dimensions as the library does; ``y`` and ``x`` are degrees where a 2-D ``lat`` only repeats them."""
+    if {"y", "x", "lat"} <= {*field.coords} and field["lat"].ndim == 2:
+        if float(np.abs(field["lat"] - field["y"]).max()) > 1e-3:
+            return field
+        field = field.drop_vars(["lat", "lon"], errors="ignore")
     names = {*field.dims, *field.coords}
     doubled = {new for old, new in NAMES.items() if new in names}
     taken = {old: new for old, new in NAMES.items() if old in names and new not in doubled}

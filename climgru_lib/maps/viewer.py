@@ -89,7 +89,7 @@ class Viewer:
             on_grid_of(one.field(one.variables[0], next(iter(one.scenarios))), first)
         self._calendar = calendar_of(first)
         years, months = self._calendar or (np.empty(0, int), None)
-        self.controls = Controls(list(self.source.scenarios), self.source.variables, [], years, months is not None)
+        self.controls = Controls(list(self.source.scenarios), self.source.variables, years, months is not None)
         self.image, self.graph = (widgets.Image(format="png", layout=natural_size()) for _ in range(2))
         self.image.add_class("climgru-maps")
         self.message = widgets.HTML()
