@@ -60,7 +60,7 @@ class Controls:
         self.period = text("period", "JJA 2081-2100", 230)
         self.back, self.forth = (widgets.Button(description=sign, layout=wide(40)) for sign in "‹›")
         self.play = widgets.Play(min=0, max=10_000, interval=PLAY_MS, layout=wide(130))
-        self.beside = menu("beside", ["nothing"], 250)
+        self.beside = menu("beside", [], 250)
         self.region = widgets.Combobox(
             options=list(BOXES), value="global", ensure_option=False, continuous_update=False, description="region"
         )
