@@ -26,12 +26,13 @@ from .places import Frame
 # Sizes in inches, multiples of 0.05 so that frames fall on whole pixels.
 PANEL_WIDTH = 4.0  # of a map in a row
 TALLEST = 3.4  # of a map; a higher one is made narrower
+NARROWEST = 3.6  # figure of one panel, so that its title has room
 MARGIN = 0.05  # left and right of a map
 TOP = 0.3  # title of the figure
 TITLE = 0.25  # of a panel
 BAR_TOP, BAR_HEIGHT, BAR_BOTTOM = 0.1, 0.1, 0.3  # gap above a colour bar, the bar, its tick labels
 LINE = 0.15  # of a label
-CHARACTERS = 15  # of a colour-bar label or a title that fit into an inch
+CHARACTERS, TITLE_CHARACTERS = 15, 11  # of a colour-bar label, of the title that fit into an inch
 LABELS = 0.5  # room at the left of and below a map for the labels of a graticule
 DOTS = 2500  # stipples on a map; a finer grid is thinned
 FORMATS = ("png", "svg", "pdf", "jpg", "webp")
@@ -135,9 +136,10 @@ class MapRow:
         left, right = (
             (LABELS, LABELS if self.frame.cap is not None else MARGIN) if self._graticule else (MARGIN, MARGIN)
         )
-        self._width = max(2.0, min(width, round(TALLEST / aspect / 0.05) * 0.05 + left + right))
-        across = self._width - left - right
+        across = min(width - left - right, round(TALLEST / aspect / 0.05) * 0.05)
         high = round(across * aspect / 0.05) * 0.05
+        self._width = max(across + left + right, NARROWEST if self._columns == 1 else NARROWEST / 1.5)
+        left += (self._width - across - left - right) / 2
         self.lines = self.lines_of(self.panels)
         self._gap = LABELS if self._graticule else BAR_TOP
         below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
@@ -238,7 +240,7 @@ class MapRow:
             mesh.set_array(np.asarray(values))
         for place, stipple in enumerate(self.stipples):
             stipple.set_offsets(self._dots(dots[place] if place < len(dots) else None))
-        self.figure.suptitle(textwrap.fill(title, int(CHARACTERS * self.figure.get_size_inches()[0])))
+        self.figure.suptitle(textwrap.fill(title, int(TITLE_CHARACTERS * self.figure.get_size_inches()[0])))
         self._note.set_text(note)
 
     def _dots(self, within: np.ndarray | None) -> np.ndarray:
@@ -249,6 +251,15 @@ class MapRow:
         rows, columns = (index * thin + thin // 2 for index in np.nonzero(within[thin // 2 :: thin, thin // 2 :: thin]))
         places = self.frame.crs.transform_points(ccrs.PlateCarree(), self.lon[columns], self.lat[rows])
         return places[:, :2][np.isfinite(places[:, :2]).all(axis=1)]
+
+    def place_at(self, x: float, y: float) -> tuple[float, float] | None:
+        """Return latitude and longitude at a pixel, counted from the lower left corner; None beside the maps."""
+        for ax in self.axes:
+            if ax.get_window_extent().contains(x, y):
+                inside = ax.transData.inverted().transform((x, y))
+                lon, lat = ccrs.PlateCarree().transform_point(*inside, ax.projection)
+                return (lat, lon) if np.isfinite([lat, lon]).all() else None
+        return None
 
     @property
     def below(self) -> list:

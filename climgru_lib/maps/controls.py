@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import month_name
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -27,7 +27,7 @@ class Controls:
 
     Parameters
     ----------
-    scenarios, variables, references : sequence of str
+    scenarios, variables : sequence of str
         Of the menus.
     years : array of int, shape (year,)
         Empty where the maps have no time.
@@ -39,7 +39,6 @@ class Controls:
         self,
         scenarios: Sequence[str],
         variables: Sequence[str],
-        references: Sequence[str],
         years: np.ndarray,
         monthly: bool,
     ):
@@ -48,6 +47,7 @@ class Controls:
         self.variable = menu("variable", variables)
         self.members = menu("members", ["mean"])
         self.statistic = menu("statistic", list(STATISTICS))
+        self._before = ""
         self.level = widgets.FloatText(value=0.9, description="level", layout=wide(160))
         self.baseline = text("baseline", "first 20 years", 190)
         self.month = menu("month", MONTHS if monthly else ["year"], 190)
@@ -60,7 +60,7 @@ class Controls:
         self.period = text("period", "JJA 2081-2100", 230)
         self.back, self.forth = (widgets.Button(description=sign, layout=wide(40)) for sign in "‹›")
         self.play = widgets.Play(min=0, max=10_000, interval=PLAY_MS, layout=wide(130))
-        self.beside = menu("beside", references)
+        self.beside = menu("beside", [], 250)
         self.region = widgets.Combobox(
             options=list(BOXES), value="global", ensure_option=False, continuous_update=False, description="region"
         )
@@ -118,6 +118,15 @@ class Controls:
             self.level.value if statistic in ("quantile", "exceedance") else None,
             self.members.value,
         )
+
+    def suit_level(self, middle: Callable[[], float]) -> None:
+        """Give a quantile a level from 0 to 1, and exceedance, when it is first asked for, the middle of the map."""
+        statistic = self.statistic.value
+        if statistic == "quantile" and not 0 <= self.level.value <= 1:
+            self.level.value = 0.9
+        if statistic == "exceedance" and self._before != "exceedance":
+            self.level.value = float(f"{middle():.3g}")
+        self._before = statistic
 
     def scale(self) -> dict[str, Any]:
         """Return limits and half range of differences that were typed; None where they are fitted."""

@@ -117,14 +117,15 @@ class Source:
         return field[MEMBER].values.tolist() if MEMBER in field.dims else []
 
 
-def open_source(source: Source | xr.Dataset | str | Path, name: str | None = None) -> Source:
+def open_source(source: Source | xr.Dataset | str | Path | list, name: str | None = None) -> Source:
     """Open anything that holds maps.
 
     Parameters
     ----------
-    source : Source, Dataset, str or Path
+    source : Source, Dataset, str, Path, or a list of them
         A run directory (its predictions), a file of ``climgru predict``, a NetCDF file or Zarr store of another tool,
-        a data set of the contract, or ``"embedded"``.
+        a data set of the contract, or ``"embedded"``; of a list, such as the predictions of a run for several
+        scenarios, each brings its scenarios.
     name : str, optional
         For messages; by default the file's.
 
@@ -135,8 +136,11 @@ def open_source(source: Source | xr.Dataset | str | Path, name: str | None = Non
     """
     if isinstance(source, Source):
         return source
+    if isinstance(source, list | tuple):
+        opened = [open_source(one) for one in source]
+        return Source(name or "the predictions", {ssp: data for one in opened for ssp, data in one.scenarios.items()})
     if isinstance(source, xr.Dataset):
-        return Source(name or "the data set", _by_scenario(source))
+        return _with_maps(Source(name or "the data set", _by_scenario(source)))
     if str(source) == EMBEDDED:
         return Source(name or EMBEDDED, _by_scenario(store.open_dataset(EMBEDDED)))
     path, dates = runs.prediction_file(source), xr.coders.CFDatetimeCoder(use_cftime=True)
@@ -146,10 +150,15 @@ def open_source(source: Source | xr.Dataset | str | Path, name: str | None = Non
         )
     except (ValueError, OSError, KeyError) as error:
         raise InputError(f"{path} is neither a NetCDF file nor a Zarr store that can be read") from error
-    opened = Source(name or Path(source).name, _by_scenario(dataset))
-    if not opened.variables:
-        raise InputError(f"{path} holds no maps: no variable has a latitude and a longitude")
-    return opened
+    return _with_maps(Source(name or Path(source).name, _by_scenario(dataset)))
+
+
+def _with_maps(source: Source) -> Source:
+    if not source.variables:
+        raise InputError(
+            f"{source.name} holds no maps: no variable has a latitude and a longitude in one dimension each"
+        )
+    return source
 
 
 def calendar_of(field: xr.DataArray) -> tuple[np.ndarray, np.ndarray | None] | None:
@@ -203,6 +212,11 @@ def _by_scenario(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
 
 
 def _renamed(field: xr.DataArray) -> xr.DataArray:
+    """Call the dimensions as the library does; ``y`` and ``x`` are degrees where a 2-D ``lat`` only repeats them."""
+    if {"y", "x", "lat"} <= {*field.coords} and field["lat"].ndim == 2:
+        if float(np.abs(field["lat"] - field["y"]).max()) > 1e-3:
+            return field
+        field = field.drop_vars(["lat", "lon"], errors="ignore")
     names = {*field.dims, *field.coords}
     doubled = {new for old, new in NAMES.items() if new in names}
     taken = {old: new for old, new in NAMES.items() if old in names and new not in doubled}

@@ -37,8 +37,8 @@ class Viewer:
 
     Parameters
     ----------
-    prediction : run directory, file, Dataset
-        See `maps.open_source`.
+    prediction : run directory, file, Dataset, or a list of them
+        See `maps.open_source`; a list of predictions, one a scenario, fills the menu of scenarios.
     truth : file, Dataset or "embedded", optional
         Of its members the mean is shown, and named.
     other : run directory, file, Dataset, optional
@@ -89,7 +89,7 @@ class Viewer:
             on_grid_of(one.field(one.variables[0], next(iter(one.scenarios))), first)
         self._calendar = calendar_of(first)
         years, months = self._calendar or (np.empty(0, int), None)
-        self.controls = Controls(list(self.source.scenarios), self.source.variables, [], years, months is not None)
+        self.controls = Controls(list(self.source.scenarios), self.source.variables, years, months is not None)
         self.image, self.graph = (widgets.Image(format="png", layout=natural_size()) for _ in range(2))
         self.image.add_class("climgru-maps")
         self.message = widgets.HTML()
@@ -175,15 +175,11 @@ class Viewer:
 
     def click(self, x: float, y: float) -> None:
         """Draw the series of the cell at a pixel of the image, counted from its upper left corner."""
-        at = np.array([x, self.figure.bbox.height - y])
-        for ax in self._row.axes:
-            if ax.get_window_extent().contains(*at):
-                inside = ax.transData.inverted().transform(at)
-                lon, lat = ccrs.PlateCarree().transform_point(*inside, ax.projection)
-                if np.isfinite([lon, lat]).all():
-                    self.controls.place.value = f"lat={lat:.1f},lon={lon:.1f}"
-                    if self.controls.graph.value != "series":
-                        self.controls.graph.value = "series"
+        place = self._row.place_at(x, self.figure.bbox.height - y)
+        if place is not None:
+            self.controls.place.value = "lat={:.1f},lon={:.1f}".format(*place)
+            if self.controls.graph.value != "series":
+                self.controls.graph.value = "series"
 
     def save(self, path: str | Path, dpi: float = 200) -> Path:
         """Write what is shown: a picture (``.png``, ``.svg``, ``.pdf``), or its numbers (``.nc``)."""
@@ -216,6 +212,7 @@ class Viewer:
         self._quiet = True  # controls that follow shall not ask for another picture
         try:
             self._fill_menus()
+            self.controls.suit_level(self._middle)
             self.controls.follow(Period.parse(self.controls.selection().period))
             lacking = self._show()
             self._show_graph()
@@ -226,6 +223,11 @@ class Viewer:
             self._say(str(error))
         finally:
             self._quiet = False
+
+    def _middle(self) -> float:
+        """Return the median of the mean over the period shown."""
+        plain = replace(self.controls.selection(), statistic="mean", members="mean")
+        return float(plain.of(self.source).median())
 
     def _beside(self, selection: Selection) -> tuple[Source | None, Selection | None]:
         """Return what stands beside the prediction, and what is looked at in it."""

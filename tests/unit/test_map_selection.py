@@ -154,6 +154,11 @@ def test_files_of_other_tools():
     plain = data.drop_attrs(deep=False).rename(lat="latitude", lon="longitude")
     for changed, period in ((plain, "2020-07"), (data.sel(time="2020-07"), "2020-07"), (july.to_dataset(), "all")):
         np.testing.assert_allclose(Selection("tas", period).of(open_source(changed)), july, rtol=1e-6)
+    lat, lon = np.meshgrid(data.lat, data.lon, indexing="ij")
+    public = data.rename(lat="y", lon="x").assign_coords(lat=(("y", "x"), lat), lon=(("y", "x"), lon))
+    np.testing.assert_allclose(Selection("tas", "2020-07").of(open_source(public)), july, rtol=1e-6)
+    with pytest.raises(InputError, match="holds no maps"):
+        open_source(public.assign_coords(y=data.lat.values * 1e5))  # metres of another projection
     yearly = data.isel(time=slice(10)).assign_coords(time=range(2015, 2025))
     np.testing.assert_allclose(Selection("tas", "2016-2017").of(open_source(yearly)), data.tas[1:3].mean("time"))
     with pytest.raises(InputError, match="one value a year"):

@@ -123,7 +123,7 @@ def test_months_without_truth_show_no_difference_and_say_why(case):
 
 def test_two_scenarios_and_two_runs_side_by_side():
     both, rival = forecast(("ssp126", "ssp370")), forecast(seed=6)
-    viewer = maps.Viewer(both, other=rival, period="2040")
+    viewer = maps.Viewer([both.sel(ssp=ssp) for ssp in ("ssp126", "ssp370")], other=rival, period="2040")
     viewer.controls.scenario.value = "ssp370"
     assert viewer.controls.beside.options == ("other run", "ssp126", "its first 20 years", "nothing")
     yearly = {ssp: seasonal(both.tas.sel(ssp=ssp), range(1, 13), (2040, 2040))[0] for ssp in ("ssp126", "ssp370")}
@@ -146,8 +146,9 @@ def test_an_ensemble_shows_mean_member_spread_and_probability(dim, tmp_path):
     np.testing.assert_allclose(viewer.meshes[0].get_array(), yearly.mean("year").sel({dim: 4}), rtol=1e-6)
     controls.members.value = "spread"
     np.testing.assert_allclose(viewer.meshes[0].get_array(), yearly.mean("year").std(dim, ddof=1), rtol=1e-5)
-    controls.members.value, controls.level.value = "mean", 297.0
-    controls.statistic.value = "exceedance"
+    controls.members.value, controls.statistic.value = "mean", "exceedance"
+    assert controls.level.value == float(f"{float(yearly.mean(('year', dim)).median()):.3g}")  # a map that tells
+    controls.level.value = 297.0
     np.testing.assert_allclose(viewer.meshes[0].get_array(), (yearly > 297).mean(("year", dim)), atol=1e-12)
     mesh = viewer.meshes[0]
     assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 1)
