@@ -33,5 +33,5 @@ def scores(name: str, split: str, claim: str) -> str:
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :].replace(_BLACK, "currentColor")
-    told = f'<svg role="img" aria-label="Scores of the study {name}, split {split}: {claim}"'
+    told = f'<svg role="img" fill="currentColor" aria-label="Scores of the study {name}, split {split}: {claim}"'
     return "```{raw} html\n" + "\n".join(line for line in svg.replace("<svg", told, 1).splitlines() if line) + "\n```"

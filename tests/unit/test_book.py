@@ -86,7 +86,7 @@ def test_the_image_for_binder_has_what_the_course_needs_and_no_cuda():
 
 def test_a_figure_has_a_dot_for_each_seed_and_takes_the_colour_of_the_text():
     drawn = module("drawings").scores("first-final", "unseen:ssp370", "A claim")
-    assert re.search(r'<svg role="img" aria-label="[^"]*A claim"', drawn)
+    assert re.search(r'<svg role="img" fill="currentColor" aria-label="[^"]*A claim"', drawn)
     assert "#000000" not in drawn and "currentColor" in drawn
     assert len(re.findall(r"<use [^>]*fill-opacity: 0\.7", drawn)) == 3 + 2 * 5  # three fits, two networks
     assert all(f">{label}<" in drawn for label in ("climatology", "Conv-GRU (final)"))
