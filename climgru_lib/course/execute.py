@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..contract import InputError
 from ..data.paths import EMBEDDED, output_dir, require_source
-from . import figures, notebooks
+from . import notebooks, readme_picture
 
 CELL_SECONDS = {"quick": 900, "full": None}
 #: Waiting threads sleep: on a machine with other work, spinning ones make small convolutions many times slower.
@@ -192,4 +192,4 @@ def refresh(folder: Path, only: Sequence[str] | None, out: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         _execute(path, target, {}, CELL_SECONDS["quick"])
         nbformat.write(scrub(nbformat.read(target, as_version=4)), path)
-    figures.draw(folder.parent / "figures")
+    readme_picture.draw(folder.parent / "figures")

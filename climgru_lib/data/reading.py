@@ -23,6 +23,7 @@ UNREADABLE = (
     EOFError,
     AttributeError,
     IndexError,
+    SystemError,
 )
 
 

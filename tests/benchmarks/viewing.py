@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from climgru_lib import maps
 from climgru_lib.course.study.measure import Row
-from climgru_lib.maps.canvas import coast
+from climgru_lib.maps.ground import coast
 
 from .measure import in_child, peak_mb
 

@@ -118,6 +118,7 @@ def test_every_import_is_declared_and_every_dependency_used():
         "climgru_lib",
         "tests",
         "benchmarks",
+        "robustness",
         "",
         *(path.stem for path in files),
         *(path.stem for path in book),

@@ -37,17 +37,27 @@ def check_repeats(
     name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings
 ) -> None:
     """Find maps that stand still from month to month, or are flat in part, such as half a map of zeros."""
-    still = np.zeros(known.shape)
-    still[1:] = (maps[1:] == maps[:-1]).mean(axis=(2, 3))
-    still[1:][~(known[1:] & known[:-1])] = 0
+    still, again = _equal_to_before(maps, known, 1), _equal_to_before(maps, known, YEAR)
     flat = (maps[..., 1:] == maps[..., :-1]).mean(axis=(2, 3))
     flat[~known] = 0
-    for share, what in ((still, "repeat the month before"), (flat, "are one constant")):
+    for share, what in (
+        (still, "repeat the month before"),
+        (again, "repeat the year before"),
+        (flat, "are one constant"),
+    ):
         excess = share - np.median(share[known])
         worst = excess.max(axis=1)
         where = span(months, worst > REPEATED[0]) if (worst > REPEATED[0]).any() else ""
         line = f"{name} of {ssp}: up to {100 * share.max():.0f} % of a map {what} in {where}; fetch the store again"
         found.judge(float(worst.max()), *REPEATED, line)
+
+
+def _equal_to_before(maps: np.ndarray, known: np.ndarray, lag: int) -> np.ndarray:
+    """Return the share of the cells that equal those some months before, shape (time, member)."""
+    share = np.zeros(known.shape)
+    share[lag:] = (maps[lag:] == maps[:-lag]).mean(axis=(2, 3))
+    share[lag:][~(known[lag:] & known[:-lag])] = 0
+    return share
 
 
 def check_members(
@@ -143,7 +153,7 @@ def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
 
 
 def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
-    """Find months from which on the difference of two open scenarios is turned over: they have changed places.
+    """Find open scenarios that are copies, or months in which their difference is turned over: they changed places.
 
     Parameters
     ----------
@@ -152,6 +162,11 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
     """
     for one, other in itertools.combinations(maps, 2):
         apart = maps[one] - maps[other]
+        same = (apart == 0).all(axis=2).any(axis=1)
+        begun = np.flatnonzero(~same)[:1]  # a common past, such as a historical run
+        if apart.shape[2] and (same[begun[0] :].any() if begun.size else True):
+            found.problems.append(f"{name} of {one} and {other} is identical in {span(months, same)}; one is a copy")
+            continue
         if apart.shape[2] == 0 or len(apart) < 6 * YEAR:
             continue
         sums = np.cumsum(np.concatenate([np.zeros_like(apart[:1]), apart], dtype=np.float64), axis=0)
