@@ -41,7 +41,7 @@ def cell(file: str, column: str, **where: str) -> str:
     return value
 
 
-def _rows(name: str, split: str, ssp: str = "") -> pd.DataFrame:
+def rows_of(name: str, split: str, ssp: str = "") -> pd.DataFrame:
     """Return the rows of a study on a split: those of the first scored slice, or of a scenario."""
     rows = results.rows(name)
     rows = rows[rows["split"] == split]
@@ -57,21 +57,21 @@ def study(name: str, split: str = "clean") -> str:
     """Return mean and standard deviation over seeds of the metrics of a study's first slice, by label."""
     rows = [
         [label, str(len(group)), *(_told(group[column]) for column in COLUMNS)]
-        for label, group in _rows(name, split).groupby("label", sort=False)
+        for label, group in rows_of(name, split).groupby("label", sort=False)
     ]
     return markdown(["", "seeds", *HEADINGS.values(), "score"], rows)
 
 
 def scenarios(name: str, *ssps: str, split: str = "decades") -> str:
     """Return mean and standard deviation over seeds of the score in some scenarios, by label."""
-    by_ssp = [_rows(name, split, ssp).groupby("label", sort=False)["score"] for ssp in ssps]
+    by_ssp = [rows_of(name, split, ssp).groupby("label", sort=False)["score"] for ssp in ssps]
     rows = [[label, *(_told(scores.get_group(label)) for scores in by_ssp)] for label, _ in by_ssp[0]]
     return markdown(["", *ssps], rows)
 
 
 def mean(name: str, label: str, column: str = "score", split: str = "clean", digits: int = 3) -> str:
     """Return the mean over seeds of one metric of the first slice."""
-    rows = _rows(name, split)
+    rows = rows_of(name, split)
     return f"{rows[rows['label'] == label][column].mean():.{digits}f}"
 
 
@@ -86,7 +86,7 @@ def difference(
     name: str, label: str, less: str, column: str = "score", split: str = "clean", digits: int = 3, error: bool = True
 ) -> str:
     """Return the mean difference of two labels, seed by seed, and its standard error; a fit has one seed for all."""
-    values = _rows(name, split).pivot_table(index="seed", columns="label", values=column)
+    values = rows_of(name, split).pivot_table(index="seed", columns="label", values=column)
     reference = values[less].fillna(values[less].iloc[0]) if values[less].count() == 1 else values[less]
     paired = (values[label] - reference).dropna()
     return f"{paired.mean():+.{digits}f}" + (f" ± {paired.std() / np.sqrt(len(paired)):.{digits}f}" if error else "")
@@ -94,7 +94,7 @@ def difference(
 
 def verdict(name: str, label: str, less: str, split: str = "clean") -> str:
     """Return what the differences of the score say of the first slice: better, worse, or within noise."""
-    found = report.differences(_rows(name, split), {label: less})
+    found = report.differences(rows_of(name, split), {label: less})
     return report.verdicts(found)[0]["verdict"]
 
 

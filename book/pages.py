@@ -1,16 +1,17 @@
-"""Filling the pages: ``{{ ... }}`` calls a public function of `measured` or `reference`."""
+"""Filling the pages: ``{{ ... }}`` calls a public function of `drawings`, `measured` or `reference`."""
 
 import inspect
 
+import drawings
 import measured
 import reference
 from jinja2 import Environment, StrictUndefined
 
 FUNCTIONS = {
     name: function
-    for module in (measured, reference)
+    for module in (drawings, measured, reference)
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if not name.startswith("_")
+    if not name.startswith("_") and function.__module__ == module.__name__
 }
 
 

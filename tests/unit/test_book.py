@@ -2,11 +2,13 @@
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
+from climgru_lib import cli
 from climgru_lib.contract import VARIABLES
 from climgru_lib.training.recipes import RECIPES
 
@@ -80,3 +82,26 @@ def test_the_image_for_binder_has_what_the_course_needs_and_no_cuda():
     needed = [line for line in course if isinstance(line, str) and f"- {line}\n" not in left_out]
     assert [line.replace("pytorch-cpu", "pytorch") for line in image] == needed
     assert any(line.startswith("pytorch-cpu") for line in image)
+
+
+def test_a_figure_has_a_dot_for_each_seed_and_takes_the_colour_of_the_text():
+    drawn = module("drawings").scores("first-final", "unseen:ssp370", "A claim")
+    assert re.search(r'<svg role="img" fill="currentColor" aria-label="[^"]*A claim"', drawn)
+    assert "#000000" not in drawn and "currentColor" in drawn
+    assert len(re.findall(r"<use [^>]*fill-opacity: 0\.7", drawn)) == 3 + 2 * 5  # three fits, two networks
+    assert all(f">{label}<" in drawn for label in ("climatology", "Conv-GRU (final)"))
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines of code blocks that call the command, continued lines joined."""
+    blocks = re.findall(r"^```(?:bash)?\n(.*?)^```", text, re.M | re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line[line.index("climgru ") :] for line in lines if re.match(r"(srun )?climgru ", line)]
+
+
+@pytest.mark.parametrize("path", ["README.md", "book/using.md", "book/full_size.md", "book/extending.md"])
+def test_commands_in_text_are_accepted(path):
+    found = commands((ROOT / path).read_text())
+    assert found
+    for line in found:
+        cli._parser().parse_args(shlex.split(line, comments=True)[1:])
