@@ -10,17 +10,20 @@ PYTEST := $(BIN)python -m pytest
 
 export PATH := $(if $(VENV),$(abspath $(VENV))/bin:)$(PATH)
 
-.PHONY: course test test-full lab notebooks bench lint clean
+.PHONY: course test test-browser test-full lab notebooks book bench lint clean
 
 course: $(READY)  ## every notebook, executed; results in build/
 	$(BIN)climgru course --data "$(DATA)" --profile $(PROFILE)
 
 test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with other parameters
 	rm -rf $(TEST_OUT)
-	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile tests/unit tests/integration
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile tests/unit tests/integration tests/robustness
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_WAIT_POLICY=PASSIVE PYTHONWARNINGS=ignore TQDM_DISABLE=1 $(PYTEST) --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 notebooks
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
+
+test-browser: $(READY)  ## the viewer in a real JupyterLab, where there is chromium; screenshots in build/browser/
+	$(PYTEST) tests/browser
 
 test-full: $(READY)  ## every notebook with three parameter sets, real data, full profile; outside CI
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full
@@ -39,6 +42,11 @@ lab: $(READY)  ## JupyterLab on a copy of the notebooks that is never overwritte
 notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebooks, refresh figures/
 	$(BIN)python -m climgru_lib.course
 
+book: $(READY)  ## the book from committed notebooks, results and docstrings, offline: build/book/html
+	rm -rf build/book && mkdir -p build/book && cp -r book build/book/source && cp -r notebooks figures build/book/source/
+	$(BIN)python -m sphinx -q -W --keep-going -d build/book/doctrees build/book/source build/book/html
+	@echo "build/book/html/index.html"
+
 bench: $(READY)  ## side-by-side timings
 	cd tests && python -m benchmarks
 
@@ -48,6 +56,6 @@ clean:
 ifneq ($(VENV),)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[course,test]'
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[course,test,book]'
 	touch $@
 endif

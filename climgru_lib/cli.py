@@ -21,7 +21,7 @@ OF_THE_PLACE = {
 }
 #: Modules of the optional dependencies in ``pyproject.toml``; training, prediction and scores need none.
 EXTRAS = {
-    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib"),
+    "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib", "PIL"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
 }
 
@@ -50,11 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from . import commands, registry  # with numpy, which a request for help need not wait for
-    from .contract import InputError
+    from .contract import InputError, warnings_on_stderr
 
     try:
         registry.use(getattr(args, "use", ()))
-        getattr(commands, args.run)(args)
+        with warnings_on_stderr():
+            getattr(commands, args.run)(args)
     except InputError as error:
         for line in error.args:
             print(f"climgru: {_printable(line)}", file=sys.stderr)
@@ -256,6 +257,7 @@ def _course_commands(parsers) -> None:
     course.add_argument("--profile", choices=["quick", "full"], default="quick", help="length of the trainings")
     course.add_argument("--only", action="append", metavar="NN", help="this notebook alone, e.g. 04; may be repeated")
     course.add_argument("--out", type=Path, metavar="DIR", help="where results go (default build/ of the checkout)")
+    course.add_argument("--copy", type=Path, metavar="DIR", help="only copy the notebooks there, to work in them")
     course.add_argument(
         "-p", action="append", default=[], metavar="KEY=VALUE", dest="parameters", help="a notebook parameter"
     )

@@ -20,8 +20,10 @@ LOADING, READING = "loading the library", "reading the data"
 def data_make(args: Namespace) -> None:
     """Write the embedded data set as a store."""
     with doing(LOADING):
+        from .data.manifest import write_manifest
         from .mini_earth import write
     write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed)
+    write_manifest(args.dest)
     print(f"wrote {args.dest}: {args.months} months, {args.members} members, seed {args.seed}")
 
 
@@ -32,19 +34,18 @@ def data_check(args: Namespace) -> None:
     require_source(args.path)
     if args.write_manifest and args.path == EMBEDDED:
         raise InputError("--write-manifest is for a store of yours; the embedded one is made anew from the code")
-    from . import contract
-
     with doing(LOADING):
-        from .data import store
+        from .data import manifest, store
     with doing(READING):
-        dataset = store.open_dataset(args.path)
-        problems = store.check_manifest(Path(args.path)) or contract.check(dataset)
-    if problems:
-        raise InputError(*problems)
+        dataset, found = store.check_whole(args.path, compare=not args.write_manifest)
+    if found.problems:
+        raise InputError(*found.problems)
+    for line in found.suspicions:
+        print(f"climgru: warning: {line}", file=sys.stderr)
     sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
     print(f"{args.path} meets the contract: {sizes}")
     if args.write_manifest:
-        print(f"wrote {store.write_manifest(Path(args.path))}")
+        print(f"wrote {manifest.write_manifest(Path(args.path))}")
 
 
 def train(args: Namespace) -> None:
@@ -239,10 +240,14 @@ def show_splits(args: Namespace) -> None:
 
 
 def run_course(args: Namespace) -> None:
-    """Execute the notebooks."""
+    """Execute the notebooks, or copy them."""
+    from .course import notebooks
     from .data.paths import require_source
 
     require_source(args.data)
+    if args.copy is not None:
+        print(f"copied {notebooks.copy(args.copy)} notebooks to {args.copy}; those that were there are as they were")
+        return
     from .course import execute
 
     execute.run(data=args.data, profile=args.profile, only=args.only, out=args.out, parameters=args.parameters)
@@ -254,9 +259,7 @@ def run_study(args: Namespace) -> None:
     from .data.paths import require_source
 
     if args.name is None:
-        with doing(LOADING):
-            text = study.listing()
-        print(text)
+        print(study.listing())
         return
     if args.name != "verify":
         study.STUDIES.require(args.name)

@@ -9,7 +9,7 @@ from .checks import (
     scenario_fields,
     withheld_maps,
 )
-from .errors import DataError, DataWarning, InputError
+from .errors import DataError, DataWarning, InputError, warnings_on_stderr
 from .layout import NOTES, standardise
 from .variables import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, SCENARIOS, SECONDS_PER_DAY, VARIABLES, Variable, of_role
 
@@ -32,5 +32,6 @@ __all__ = [
     "of_role",
     "scenario_fields",
     "standardise",
+    "warnings_on_stderr",
     "withheld_maps",
 ]

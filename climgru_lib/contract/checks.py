@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import DataError
 from .layout import standardise
-from .variables import VARIABLES
+from .variables import PACKING, VARIABLES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,8 +96,8 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
     absent = np.flatnonzero(withheld_maps(values).all(axis=0) & np.isnan(lows).all(axis=0)) if is_target else []
     if len(absent):
         return [
-            f"{name} is missing (NaN) in every month of {ssp} for member number {absent[0] + 1}; members must be there in "
-            "all open scenarios: select those with `dataset.isel(member_id=...)`"
+            f"{name} is missing (NaN) in every month of {ssp} for member number {absent[0] + 1}; members must be there "
+            "in all open scenarios: select those with `dataset.isel(member_id=...)`"
         ]
     finite = finite.reshape(len(months), -1).all(axis=1)
     if not finite.all():
@@ -112,7 +112,8 @@ def check_values(name: str, values: np.ndarray, ssp: str, months: np.ndarray) ->
         return []
     low, high = float(lows[judged].min()), float(highs[judged].max())
     mean = float(maps.mean(axis=-1, dtype=np.float64)[judged].mean())
-    if low < variable.low or high > variable.high or not variable.mean_low <= mean <= variable.mean_high:
+    residue = PACKING * high if variable.low <= 0 else 0
+    if low < variable.low - residue or high > variable.high or not variable.mean_low <= mean <= variable.mean_high:
         return [
             f"{name} runs from {low:.4g} to {high:.4g} (mean {mean:.4g}) in {ssp}, not plausible in "
             f"{variable.units[0]}; {variable.cure}"
@@ -131,7 +132,7 @@ def scenario_fields(dataset: xr.Dataset, ssp: str) -> Iterator[tuple[str, np.nda
     for name in (name for name in VARIABLES if name in dataset):
         try:
             yield name, dataset[name].sel(ssp=ssp).values
-        except (RuntimeError, ValueError, OSError, EOFError) as error:
+        except (RuntimeError, ValueError, OSError, EOFError, SystemError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{name} of {ssp} cannot be read ({reason}); a file is damaged: fetch it again") from error
 

@@ -74,7 +74,9 @@ def _on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
         wide = {name: dataset[name] for name in ("lat", "lon") if name in dataset.variables and dataset[name].ndim == 2}
         dataset = dataset.drop_vars(["lat", "lon"], errors="ignore")
         if len(wide) == 2 and all(_only_counts(dataset, dim) for dim in ("y", "x")):
-            dataset = dataset.assign_coords(y=_separated("lat", wide["lat"], "y"), x=_separated("lon", wide["lon"], "x"))
+            dataset = dataset.assign_coords(
+                y=_separated("lat", wide["lat"], "y"), x=_separated("lon", wide["lon"], "x")
+            )
         return dataset.rename(y="lat", x="lon")
     if "lat" not in dataset.dims and "latitude" in dataset.dims and "longitude" in dataset.dims:
         return dataset.rename(latitude="lat", longitude="lon")
@@ -107,7 +109,9 @@ def _months_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     middle, stamps = lower + (upper - lower) / 2, dataset["time"].values
     if all((one.year, one.month) == (other.year, other.month) for one, other in zip(middle, stamps)):
         return dataset, []
-    note = f"the time stamps lie outside of their months; the months are those of {bounds.name}, from {middle[0]:%Y-%m} on"
+    note = (
+        f"the time stamps lie outside of their months; the months are those of {bounds.name}, from {middle[0]:%Y-%m} on"
+    )
     return dataset.assign_coords(time=("time", middle)), [note]
 
 
@@ -132,12 +136,16 @@ def check_places(dim: str, values: np.ndarray) -> None:
     steps = np.diff(values.astype(float) if period is None else np.unwrap(values.astype(float), period=period))
     if not ((steps > 0).all() or (steps < 0).all()):
         at = int(np.flatnonzero(np.sign(steps) != np.sign(np.median(steps)))[0])
-        raise DataError(f"{dim} is out of order: {values[at]:g} is followed by {values[at + 1]:g}; sort the data by {dim}")
+        raise DataError(
+            f"{dim} is out of order: {values[at]:g} is followed by {values[at + 1]:g}; sort the data by {dim}"
+        )
     extent = abs(steps.sum())
     if dim == "lat" and np.abs(values).max() > 90:
         raise DataError(f"lat reaches {values[np.abs(values).argmax()]:g}, beyond the poles; give degrees north")
     if dim == "lon" and extent + np.abs(steps).min() > 361:
-        raise DataError(f"lon goes around the Earth more than once, from {values[0]:g} to {values[-1]:g}; drop the columns twice there")
+        raise DataError(
+            f"lon runs once around the Earth and on, from {values[0]:g} to {values[-1]:g}; drop what is there twice"
+        )
     half_turn = np.pi if dim == "lat" else 2 * np.pi
     if len(values) > 4 and 0.8 * half_turn < extent + np.abs(steps).mean() < 1.01 * half_turn:
         raise DataError(f"{dim} runs from {values[0]:g} to {values[-1]:g}, which looks like radians; give degrees")

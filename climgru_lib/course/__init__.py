@@ -4,6 +4,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["execute", "study"],
+    submodules=["execute", "notebooks", "study"],
     submod_attrs={"figures": ["SCENARIO_LINES", "diagram", "show"], "workbook": ["Workbook", "curves"]},
 )

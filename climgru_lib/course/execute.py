@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from ..contract import InputError
-from ..data.paths import output_dir
+from ..data.paths import EMBEDDED, output_dir, require_source
+from . import notebooks, readme_picture
 
 CELL_SECONDS = {"quick": 900, "full": None}
 #: Waiting threads sleep: on a machine with other work, spinning ones make small convolutions many times slower.
@@ -25,20 +28,6 @@ KERNEL_ENVIRONMENT = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore", "OMP_WAIT
 
 class NotebookFailed(InputError):
     """A notebook stopped with an error; its partial output is kept."""
-
-
-def notebook_folder() -> Path:
-    """Return the folder of the course's notebooks: that of the checkout, or of the current directory.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    for folder in (Path(__file__).resolve().parents[2] / "notebooks", Path.cwd() / "notebooks"):
-        if any(folder.glob("[0-9][0-9]_*.ipynb")):
-            return folder
-    raise InputError("no notebooks here; run `climgru course` in a checkout of the course")
 
 
 def run(
@@ -77,15 +66,18 @@ def run(
         If a cell fails; the message names notebook, cell and error.
     """
     root = output_dir(str(out or ""))
-    chosen = _select(folder or notebook_folder(), only)
+    chosen = _select(folder or notebooks.folder(), only)
     wanted = dict(_parse(text) for text in parameters)
-    declared = {path: set(papermill.inspect_notebook(str(path))) for path in chosen}
+    declared = {path: papermill.inspect_notebook(str(path)) for path in chosen}
     for key in wanted:
         if not any(key in keys for keys in declared.values()):
             known = sorted(set().union(*declared.values()))
             raise InputError(f"no selected notebook has a parameter '{key}'; there are {', '.join(known)}")
-    data = data if data == "embedded" else str(Path(data).resolve())
+    _check_types(wanted, declared.values())
     common = {"data_path": data, "profile": profile, "out_dir": str(root)} | wanted
+    if common["data_path"] != EMBEDDED:
+        require_source(common["data_path"])
+        common["data_path"] = str(Path(common["data_path"]).resolve())
     (root / "notebooks").mkdir(parents=True, exist_ok=True)
     outputs = []
     for path in tqdm(chosen, desc="course", unit="notebook"):
@@ -96,7 +88,7 @@ def run(
 
 
 def _select(folder: Path, only: Sequence[str] | None) -> list[Path]:
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    paths = sorted(folder.glob(notebooks.PATTERN))
     if only is None:
         return paths
     for number in only:
@@ -110,6 +102,17 @@ def _parse(text: str) -> tuple[str, Any]:
     if not equals:
         raise InputError(f"-p wants key=value, got '{text}'")
     return key, yaml.safe_load(value)
+
+
+def _check_types(wanted: dict[str, Any], declared: Iterable[dict[str, dict[str, Any]]]) -> None:
+    """Refuse values of another type than a notebook's own, before an hour has passed in the notebooks before it."""
+    for parameters in declared:
+        for key in wanted.keys() & parameters.keys():
+            own, value = ast.literal_eval(parameters[key]["default"]), wanted[key]
+            if type(own) is float and type(value) is int:
+                continue
+            if type(own) is not type(value):
+                raise InputError(f"-p {key} wants a {type(own).__name__} such as {own!r}, got {value!r}")
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, Any], seconds: int | None) -> Path:
@@ -176,10 +179,17 @@ def scrub(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def unscrubbed(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder that `scrub` would change."""
+    read = {path: nbformat.read(path, as_version=4) for path in _select(folder, None)}
+    return [path for path, notebook in read.items() if scrub(copy.deepcopy(notebook)) != notebook]
+
+
 def refresh(folder: Path, only: Sequence[str] | None, out: Path) -> None:
-    """Execute notebooks with their committed parameters and put the scrubbed results in their place."""
+    """Execute notebooks with their committed parameters, put the scrubbed results in their place, draw the README's."""
     for path in tqdm(_select(folder, only), desc="notebooks", unit="notebook"):
         target = out / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         _execute(path, target, {}, CELL_SECONDS["quick"])
         nbformat.write(scrub(nbformat.read(target, as_version=4)), path)
+    readme_picture.draw(folder.parent / "figures")

@@ -34,7 +34,7 @@ def published(lat: ArrayLike, month: ArrayLike) -> NDArray[np.float64]:
 def phase(lat: ArrayLike, month: ArrayLike) -> NDArray[np.float64]:
     """Return sin(lat) times cosine and sine of the month's angle, stacked on a new first axis.
 
-    Parameters and units are those of `published`; the two channels together have the amplitude |sin(lat)|.
+    Parameters and units are those of `published`; the two channels together have the amplitude ``|sin(lat)|``.
     """
     amplitude = np.sin(np.deg2rad(np.asarray(lat, dtype=np.float64)))
     angle = _year_angle(month)

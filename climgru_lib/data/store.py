@@ -1,29 +1,31 @@
 """Opening a data set of the contract: a Zarr store, a NetCDF file, or the embedded one.
 
-Opening is lazy; values are read, and checked, by `tensors.load`.
+Opening is lazy but for the first years; values are read, and checked, by `tensors.load`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
-import zarr
 
 from .. import contract
-from ..contract import DataError, InputError
-from .paths import cache_dir, require_source
+from ..contract import DataError, DataWarning
+from . import plausibility, reading
+from .manifest import check_manifest
+from .paths import EMBEDDED, cache_dir, require_source
+from .plausibility import Findings
 
 EMBEDDED_NAME = re.compile(r"embedded-([0-9a-f]{12})(_solution)?\.zarr")  # made by `embedded_store`
 KEEP_SECONDS = 86_400
+SAMPLE_MONTHS = 24  # judged on opening; `tensors.load` judges all that it reads
 
 
 def embedded_store() -> Path:
@@ -80,95 +82,62 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     InputError
         If there is no such path, or it is neither a Zarr store nor NetCDF.
     DataError
-        If names, dimensions, units or months break the contract, or chunks are missing.
+        If names, dimensions, units or months break the contract, chunks are missing, sizes of files are not those of
+        the manifest, or the first years are not what their labels say.
+
+    Warns
+    -----
+    DataWarning
+        Where units or months were converted.
     """
-    require_source(source)
-    path = embedded_store() if str(source) == "embedded" else Path(source)
-    engine = "zarr" if path.is_dir() else None
-    try:
-        dates = xr.coders.CFDatetimeCoder(use_cftime=True)
-        raw = xr.open_dataset(path, engine=engine, chunks=None, cache=False, decode_times=dates)
-    except (ValueError, OSError, KeyError, FileNotFoundError) as error:
-        raise InputError(
-            f"{path} is neither a Zarr store nor a NetCDF file that can be read; see `climgru data make`"
-        ) from error
-    dataset = contract.standardise(raw)
-    problems = contract.check_time(dataset) + contract.check_units(dataset)
-    if path.is_dir():
-        problems += missing_chunks(path, raw)
-    if problems:
-        raise DataError("; ".join(problems[:3]))
-    return dataset
+    return _open(source, "sizes")
 
 
-def missing_chunks(path: Path, dataset: xr.Dataset) -> list[str]:
-    """List chunks that a local Zarr store lacks; such chunks would read silently as a fill value.
+def check_whole(source: str | Path, compare: bool = True) -> tuple[xr.Dataset, Findings]:
+    """Open a data set and read all of it.
 
     Parameters
     ----------
-    path : Path
-        A Zarr store on disk.
-    dataset : Dataset
-        The same store as xarray reads it, for the labels of scenarios and months.
+    source : str or Path
+        As for `open_dataset`.
+    compare : bool
+        Compare every file with the manifest, where there is one.
 
     Returns
     -------
-    list of str
-        One line per variable with missing chunks.
+    Dataset
+    Findings
+        What breaks the contract or the manifest, and what is suspicious.
+
+    Raises
+    ------
+    InputError, DataError
+        As `open_dataset`.
     """
-    problems, months, group = [], contract.month_labels(dataset), zarr.open_group(path, mode="r")
-    for name in (name for name in contract.VARIABLES if name in dataset):
-        array = group[name]
-        if array.nchunks_initialized == array.nchunks:
-            continue
-        lost = [
-            at
-            for at in np.ndindex(array.cdata_shape)
-            if not (path / name / array.metadata.encode_chunk_key(at)).exists()
-        ]
-        begin = {dim: at * size for dim, at, size in zip(dataset[name].dims, lost[0], array.chunks)}
-        ssp, first = dataset["ssp"].values[begin["ssp"]], begin["time"]
-        last = min(first + array.chunks[dataset[name].get_axis_num("time")], len(months)) - 1
-        problems.append(
-            f"{name} lacks {len(lost)} of {array.nchunks} chunks, the first in {ssp}, "
-            f"{months[first]} .. {months[last]}; fetch the store again"
-        )
-    return problems
+    dataset = _open(source, "contents" if compare else "nothing")
+    return dataset, plausibility.check(dataset)
 
 
-def _manifest_path(path: Path) -> Path:
-    return path.with_name(path.name + ".manifest.json")
+def _open(source: str | Path, compare: str) -> xr.Dataset:
+    require_source(source)
+    path = embedded_store() if str(source) == EMBEDDED else Path(source)
+    if compare != "nothing" and (changed := check_manifest(path, contents=compare == "contents")):
+        raise DataError("; ".join(changed[:3]))
+    raw, notes = reading.read(path)
+    dataset = contract.standardise(raw)
+    problems = contract.check_time(dataset) + contract.check_units(dataset)
+    if path.is_dir() and not problems:
+        problems = reading.missing_chunks(path, raw)
+    if not problems:
+        problems = plausibility.check(dataset.isel(time=slice(0, SAMPLE_MONTHS))).problems
+    if problems:
+        raise DataError("; ".join(problems[:3]))
+    return _with_notes(dataset, notes)
 
 
-def _files(path: Path) -> dict[str, Path]:
-    if path.is_file():
-        return {path.name: path}
-    return {str(file.relative_to(path)): file for file in sorted(path.rglob("*")) if file.is_file()}
-
-
-def write_manifest(path: Path) -> Path:
-    """Write size and SHA-256 of every file of a store into ``<store>.manifest.json`` beside it.
-
-    Chunks carry no checksum of their own; with the manifest `check_manifest` finds a damaged one.
-    """
-    entries = {
-        name: [file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()]
-        for name, file in _files(path).items()
-    }
-    manifest = _manifest_path(path)
-    manifest.write_text(json.dumps(entries, indent=0) + "\n")
-    return manifest
-
-
-def check_manifest(path: Path) -> list[str]:
-    """Compare a store with its manifest; return one line per missing or changed file, none without a manifest."""
-    manifest = _manifest_path(path)
-    if not manifest.is_file():
-        return []
-    files, problems = _files(path), []
-    for name, (size, digest) in json.loads(manifest.read_text()).items():
-        if name not in files:
-            problems.append(f"{path}: {name} is missing; fetch the store again")
-        elif files[name].stat().st_size != size or hashlib.sha256(files[name].read_bytes()).hexdigest() != digest:
-            problems.append(f"{path}: {name} differs from the manifest; fetch the store again")
-    return problems
+def _with_notes(dataset: xr.Dataset, notes: list[str]) -> xr.Dataset:
+    """Warn of what was changed on opening, and keep it as an attribute."""
+    notes = [*notes, *dataset.attrs.get(contract.NOTES, [])]
+    for note in notes:
+        warnings.warn(note, DataWarning, stacklevel=4)
+    return dataset.assign_attrs({contract.NOTES: notes}) if notes else dataset

@@ -7,6 +7,7 @@ scenario by scenario, checked while they pass, and normalised in place.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -16,9 +17,9 @@ import xarray as xr
 from torch import Tensor
 
 from .. import contract
-from ..contract import VARIABLES, DataError, InputError, of_role
-from ..contract.variables import EMISSION_NOISE
+from ..contract import VARIABLES, DataError, DataWarning, InputError, of_role
 from .normalizer import Normalizer, mean_std, moments, standardise
+from .plausibility import Watch
 from .season import channels, encode
 from .splits import Split
 
@@ -43,7 +44,7 @@ class Series:
 
     ``channels`` of the inputs are the forcings of the data set, then those of the encoding ``season``; ``targets`` are
     what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
-    and ``lon`` degrees.
+    and ``lon`` degrees. ``suspicions`` are lines on what may not be right in the data, or was converted.
     """
 
     scenarios: dict[str, Scenario]
@@ -57,6 +58,7 @@ class Series:
     lat: np.ndarray
     lon: np.ndarray
     fingerprint: str
+    suspicions: list[str]
 
     @property
     def open_scenarios(self) -> list[str]:
@@ -171,7 +173,12 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     Raises
     ------
     DataError
-        If a value breaks the contract or cannot be read.
+        If a value breaks the contract, cannot be read, or is not what its labels say.
+
+    Warns
+    -----
+    DataWarning
+        Where something may not be what its labels say; see `plausibility`.
     """
     present = [str(ssp) for ssp in dataset["ssp"].values]
     absent = set(scenarios or ()) - set(present)
@@ -182,9 +189,10 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
     season_channels = encode(season, lat, calendar_month)
     wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
+    watch = Watch(dataset)
     digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     data = RawData(
-        scenarios={ssp: _read_scenario(dataset, ssp, months, season_channels, digest) for ssp in wanted},
+        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch) for ssp in wanted},
         season=season,
         channels=of_role("forcing", dataset) + channels(season),
         targets=of_role("target", dataset),
@@ -195,9 +203,21 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
         lat=lat,
         lon=lon,
         fingerprint="",
+        suspicions=list(dataset.attrs.get(contract.NOTES, [])),
     )
     data.fingerprint = digest.hexdigest()
+    data.suspicions += _judged(watch)
     return data
+
+
+def _judged(watch: Watch) -> list[str]:
+    """Refuse data that are certainly wrong, and warn of what is suspicious; return it."""
+    found = watch.judge()
+    if found.problems:
+        raise DataError("; ".join(found.problems[:3]))
+    for line in found.suspicions:
+        warnings.warn(line, DataWarning, stacklevel=3)
+    return found.suspicions
 
 
 def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
@@ -206,18 +226,20 @@ def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
     return data.normalise(fit_normalizer(data, split), split)
 
 
-def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
+def _read_scenario(dataset, ssp, season_channels, digest, watch) -> Scenario:
     """Fill the tensors of one scenario variable by variable; update ``digest`` with all values read."""
     sizes, forcings, wanted = dataset.sizes, of_role("forcing", dataset), of_role("target", dataset)
     inputs = torch.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
     targets = torch.empty(sizes["member_id"], sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
     withheld = np.zeros((sizes["member_id"], sizes["time"]), dtype=bool)
     for name, values in contract.scenario_fields(dataset, ssp):
-        problems = contract.check_values(name, values, ssp, months)
-        if problems:
-            raise DataError(problems[0])
+        watch.see(ssp, name, values)
+        if watch.found.problems:
+            raise DataError(watch.found.problems[0])
         values = np.ascontiguousarray(values, dtype=np.float32)
         digest.update(values)
+        if VARIABLES[name].low <= 0:
+            values = np.maximum(values, 0)  # residues of rounding
         tensor = torch.from_numpy(values)
         if name in wanted:
             targets[:, :, wanted.index(name)] = tensor.transpose(0, 1)
@@ -225,8 +247,6 @@ def _read_scenario(dataset, ssp, months, season_channels, digest) -> Scenario:
         else:
             channel = forcings.index(name)
             inputs[:, channel] = tensor if tensor.ndim == 3 else tensor[:, None, None]
-            if VARIABLES[name].low == EMISSION_NOISE:
-                inputs[:, channel].clamp_(min=0)
     inputs[:, len(forcings) :] = torch.from_numpy(season_channels)[..., None]
     return Scenario(ssp, inputs, None if withheld.all() else targets, withheld)
 

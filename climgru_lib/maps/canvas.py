@@ -6,23 +6,20 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 import cartopy.crs as ccrs
 import matplotlib as mpl
 import numpy as np
-from cartopy.feature import ShapelyFeature
-from cartopy.mpl.geoaxes import GeoAxes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.path import Path as Outline
+from PIL import Image
 
-from .. import grid
 from ..contract import InputError
 from .cells import Cells
+from .ground import coast, fit
 from .looks import RC
 from .places import Frame
 
@@ -50,7 +47,14 @@ class MapFigure(Figure):
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
-        return self.png()
+        return small(self.png())
+
+
+def small(png: bytes) -> bytes:
+    """Return a PNG with at most 256 colours: a third of the size in a notebook, and hardly another picture."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class MapRow:
                 0.04,
                 "",
                 transform=self.axes[-1].transAxes,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.8},
             )
 
     def _lay_out(self, width: float) -> None:
@@ -128,14 +132,16 @@ class MapRow:
         fit(probe, self.frame)
         aspect = np.ptp(probe.get_ylim()) / np.ptp(probe.get_xlim())
         self.figure.delaxes(probe)
-        left, right = (LABELS, LABELS if self.frame.cap else MARGIN) if self._graticule else (MARGIN, MARGIN)
+        left, right = (
+            (LABELS, LABELS if self.frame.cap is not None else MARGIN) if self._graticule else (MARGIN, MARGIN)
+        )
         self._width = max(2.0, min(width, round(TALLEST / aspect / 0.05) * 0.05 + left + right))
         across = self._width - left - right
         high = round(across * aspect / 0.05) * 0.05
         self.lines = self.lines_of(self.panels)
         self._gap = LABELS if self._graticule else BAR_TOP
         below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
-        above = LABELS / 2 if self._graticule and self.frame.cap else 0.0
+        above = LABELS / 2 if self._graticule and self.frame.cap is not None else 0.0
         self._title_at = 1 + above / high
         step = below + high + above + TITLE
         rows = -(-len(self.panels) // self._columns)
@@ -168,7 +174,7 @@ class MapRow:
         fit(ax, self.frame)
         ax.add_feature(coast(), linewidth=0.6)
         if self._graticule:
-            sides = True if self.frame.cap else ["bottom", "left"]
+            sides = True if self.frame.cap is not None else ["bottom", "left"]
             ax.gridlines(draw_labels=sides, linewidth=0.4, color="0.4", alpha=0.6, x_inline=False)
         mesh = Cells(self.lat, self.lon, panel.cmap, panel.norm)
         ax.add_artist(mesh)
@@ -192,6 +198,7 @@ class MapRow:
                 extend=self.panels[first].extend,
                 orientation="horizontal",
             )
+            bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value + 0.0:g}".replace("-", "−"))
             self._bars.append(bar.ax)
 
     def rescale(self, panels: Sequence[Panel]) -> None:
@@ -258,29 +265,3 @@ def require_format(path: Path) -> None:
     """Raise `InputError` for the ending of a picture that cannot be written."""
     if path.suffix.lower().removeprefix(".") not in FORMATS:
         raise InputError(f"cannot draw '{path.name}'; the name must end in .{', .'.join(FORMATS)}")
-
-
-def fit(ax: GeoAxes, frame: Frame) -> None:
-    """Show a frame in axes, polar caps within a circle."""
-    if frame.cap is not None:
-        pole, edge = frame.cap
-        ax.set_extent([-180, 180, *sorted((edge, pole))], ccrs.PlateCarree())
-        angle = np.linspace(0, 2 * np.pi, 181)
-        ax.set_boundary(Outline(0.5 + 0.5 * np.stack([np.sin(angle), np.cos(angle)], axis=1)), ax.transAxes)
-    elif frame.region.whole or not isinstance(ax.projection, ccrs.PlateCarree):
-        ax.set_global()
-        if not frame.region.whole:
-            west = frame.region.west
-            ax.set_extent([west, west + frame.region.width, frame.region.south, frame.region.north], ccrs.PlateCarree())
-    else:
-        half, south, north = max(frame.region.width / 2, 2.5), frame.region.south, frame.region.north
-        if south == north:
-            south, north = max(south - 2.5, -90), min(north + 2.5, 90)
-        ax.set_xlim(-half, half)
-        ax.set_ylim(south, north)
-
-
-@cache
-def coast() -> ShapelyFeature:
-    """Return the bundled coastlines as a cartopy feature; nothing is downloaded."""
-    return ShapelyFeature(grid.coastlines().geoms, ccrs.PlateCarree(), facecolor="none", edgecolor="0.2")

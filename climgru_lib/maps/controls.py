@@ -67,8 +67,8 @@ class Controls:
         self.region.layout = wide(220)
         self.projection = menu("projection", [FITTING, *PROJECTIONS], 240)
         self.limits = text("limits", "fitted", 200)
-        self.span = text("± difference", "fitted", 200)
-        self.stipple = widgets.Checkbox(description="dot what may be chance", indent=False, layout=wide(180))
+        self.span = text("± diff.", "fitted", 200)
+        self.stipple = widgets.Checkbox(description="dot what may be chance", indent=False, layout=wide(230))
         self.graph = menu("below", GRAPHS, 200)
         self.place = text("of", "the region; lat=50,lon=10", 260)
         self.file = widgets.Dropdown(options=FILES, layout=wide(70))
@@ -159,6 +159,11 @@ class Controls:
 def wide(pixels: int) -> widgets.Layout:
     """Return a layout of a width."""
     return widgets.Layout(width=f"{pixels}px")
+
+
+def natural_size() -> widgets.Layout:
+    """Return a layout of a picture that shrinks to the page but is never stretched."""
+    return widgets.Layout(align_self="flex-start", max_width="100%")
 
 
 def menu(name: str, options: Sequence[str], pixels: int = 220) -> widgets.Dropdown:

@@ -188,10 +188,10 @@ class Frame:
         return "SouthPolarStereo" if self.region.width == 360 and self.region.north <= -CAP else "PlateCarree"
 
     @property
-    def cap(self) -> tuple[float, float] | None:
-        """The pole and the outer latitude of a polar view, which has a round boundary; None of any other."""
+    def cap(self) -> float | None:
+        """The outer latitude of a polar view, which has a round boundary; None of any other."""
         if isinstance(self.crs, ccrs.NorthPolarStereo):
-            return 90.0, self.region.south if self.region.south > -20 else CAP
+            return self.region.south if self.region.south > -20 else CAP
         if isinstance(self.crs, ccrs.SouthPolarStereo):
-            return -90.0, self.region.north if self.region.north < 20 else -CAP
+            return self.region.north if self.region.north < 20 else -CAP
         return None

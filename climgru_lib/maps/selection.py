@@ -226,6 +226,7 @@ class Selection:
         statistic, unit = STATISTICS[self.statistic], field.attrs["units"]
         label = statistic.label.format(level=self.level, unit=unit)
         if self.members == "spread":
-            label = f"Members' spread of {label[:1].lower()}{label[1:]}"
-        long_name = f"{label} {long_name_of(field)}".strip()
+            label = f"Members' spread of {label[:1].lower()}{label[1:]}".strip()
+        changed = "change of " if self.baseline and self.statistic not in CHANGES else ""
+        long_name = f"{label} {changed}{long_name_of(field)}".strip()
         return {"units": statistic.unit.format(unit), "long_name": long_name, "scenario": field.attrs["scenario"]}

@@ -58,6 +58,7 @@ def look(
     stipple: bool = False,
     alone: bool = False,
     region: Region | None = None,
+    noise: Source | None = None,
 ) -> Sheet:
     """Look at a source, beside a reference if there is one.
 
@@ -70,15 +71,18 @@ def look(
         Of the reference; by default the same with the mean of its members.
     stipple : bool
         Dot the difference, or the change where there is nothing to compare with, where it is within what internal
-        variability allows; the reference or else the source must have members.
+        variability allows; what tells this must have members.
     alone : bool
         The difference without the two maps.
     region : Region, optional
         Of the RMSE; the Earth by default.
+    noise : Source, optional
+        Whose members show internal variability where there is no reference; the source by default.
     """
     if reference is None:
         subject = selection.of(source)
-        limit = chance_limit(selection, source, subject) if stipple and selection.statistic == "change" else None
+        stipple = stipple and selection.statistic == "change"
+        limit = chance_limit(selection, noise or source, subject) if stipple else None
         within = None if limit is None else np.abs(subject.values) <= limit
         return Sheet({source.name: subject}, ("values",), _told(source, subject), _dotted(within), (within,))
     pair = compare(selection, source, reference, other, stipple)

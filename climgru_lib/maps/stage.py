@@ -10,6 +10,8 @@ from .face import show
 from .places import Frame
 from .sheet import Sheet, panels_of, still_fit
 
+WIDTHS = {1: 6.0, 2: 5.0, 3: 4.0}  # inches of a panel, by their number
+
 
 class Stage:
     """The rows of maps of one frame, by their number of panels.
@@ -53,7 +55,7 @@ class Stage:
             panels = panels_of([sheet], region=frame.region, **scale)
             if row is None or row.lines_of(panels) > row.lines:
                 first = next(iter(sheet.maps.values()))
-                row = MapRow(first.lat.values, first.lon.values, panels, frame)
+                row = MapRow(first.lat.values, first.lon.values, panels, frame, WIDTHS[count])
             else:
                 row.rescale(panels)
             blitter = Blitter(row)

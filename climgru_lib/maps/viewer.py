@@ -15,8 +15,8 @@ from IPython.display import display
 
 from ..contract import InputError
 from . import export
-from .canvas import MapFigure, MapRow
-from .controls import FITTING, GRAPHS, Controls
+from .canvas import MapFigure, MapRow, small
+from .controls import FITTING, GRAPHS, Controls, natural_size
 from .face import Given, of_truth
 from .period import Period
 from .places import Frame, Region
@@ -90,7 +90,7 @@ class Viewer:
         self._calendar = calendar_of(first)
         years, months = self._calendar or (np.empty(0, int), None)
         self.controls = Controls(list(self.source.scenarios), self.source.variables, [], years, months is not None)
-        self.image, self.graph = widgets.Image(format="png"), widgets.Image(format="png")
+        self.image, self.graph = (widgets.Image(format="png", layout=natural_size()) for _ in range(2))
         self.image.add_class("climgru-maps")
         self.message = widgets.HTML()
         still = widgets.HTML(HIDE_STILL, layout=widgets.Layout(display="none"))
@@ -202,7 +202,7 @@ class Viewer:
         return export.code(given, selection.variable, selection.period, options)
 
     def _ipython_display_(self) -> None:
-        display({"image/png": bytes(self.image.value), "text/plain": self._stage.sheet.title}, raw=True)
+        display({"image/png": small(bytes(self.image.value)), "text/plain": self._stage.sheet.title}, raw=True)
         display(self.widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
 
     def _write_period(self, _) -> None:
@@ -245,14 +245,15 @@ class Viewer:
                 return look(selection, self.source, reference, other, stipple=stipple, region=region), ""
             except InputError as error:
                 lacking = f"nothing to compare with: {error}"
-        shown = look(selection, self.source, stipple=stipple)
+        noise = self._others.get(TRUTH) if reference is None else None
+        shown = look(selection, self.source, stipple=stipple, noise=noise)
         plain = selection.statistic == "mean" and selection.members != "spread"
         if self._calendar is None or not plain or (reference is None and self.controls.beside.value == NOTHING):
             return shown, lacking
         change = replace(selection, statistic="change")
         base = Period.parse(change.base(self.source.field(selection.variable, selection.scenario)))
         names = ["emulator", f"emulator − its {f'{base.name} {base.first}–{base.last}'.strip()} mean"]
-        return merged(shown, look(change, self.source, stipple=stipple), names), lacking
+        return merged(shown, look(change, self.source, stipple=stipple, noise=noise), names), lacking
 
     def _show(self) -> str:
         """Draw the maps; return what is lacking."""

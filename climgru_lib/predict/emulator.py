@@ -49,9 +49,12 @@ class Emulator:
             If the folder holds no finished run or its weights are damaged.
         """
         run = runs.require_finished(run_dir)
-        recipe = Recipe.from_json(run["recipe"])
-        with torch.device("meta"):
-            model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
+        try:
+            recipe = Recipe.from_json(run["recipe"])
+            with torch.device("meta"):
+                model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
+        except InputError as error:
+            raise InputError(f"the run in {run_dir} cannot be opened: {error}") from error
         model = weights.load_weights(Path(run_dir), model)
         if precision not in ("32", "bf16"):
             raise InputError(f"predictions are made in precision 32 or bf16, not '{precision}'")
@@ -159,7 +162,7 @@ class Emulator:
 
     def dress(self, fields: np.ndarray, data: EmulationData, ssp: str, first: int) -> xr.Dataset:
         """Dress fields (time, target, lat, lon) of the months from ``first`` on as CF; see `output.as_dataset`."""
-        provenance = {key: self.run[key] for key in ("split", "seed", "data")}
+        provenance = {key: self.run[key] for key in ("split", "seed", "data", "numerics", "torch") if key in self.run}
         title = f"Climate emulation of {ssp} by {self.recipe.name}"
         attrs = {"title": title, "ssp": ssp, "recipe": self.recipe.name, **provenance}
         return as_dataset(fields, data, first, attrs)

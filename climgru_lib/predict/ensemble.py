@@ -122,7 +122,7 @@ class StochasticEmulator:
                 progress.update()
 
     def predict(self, ssp: str, count: int, seed: int = 0) -> xr.Dataset:
-        """Return `draws` as a CF data set with dims (member_id, time, lat, lon).
+        """Return `draws` as a CF data set with dims (time, member_id, lat, lon).
 
         Raises
         ------
@@ -132,11 +132,11 @@ class StochasticEmulator:
         if count < 1:
             raise InputError(f"an ensemble has at least one draw, got {count}")
         time, variables, *grid = self.mean(ssp).shape
-        fields = np.moveaxis(np.empty((variables, count, time, *grid), dtype=np.float32), 0, 2)  # written unbroken
+        fields = np.moveaxis(np.empty((variables, time, count, *grid), dtype=np.float32), 0, 2)  # written unbroken
         for member, drawn in enumerate(self.draws(ssp, count, seed)):
-            fields[member] = drawn
+            fields[:, member] = drawn
         dataset = self.emulator.dress(fields, self.data, ssp, self.emulator.first)
-        return dataset.assign_attrs(draws_seed=seed)
+        return dataset.assign_attrs(draws=count, draws_seed=seed)
 
     def predict_matched(self, ssp: str, months: int) -> xr.Dataset:
         """Return `variance_matched` of the last months as a CF data set.

@@ -1,7 +1,8 @@
-"""Predictions on disk: CF data sets in NetCDF or Zarr."""
+"""Predictions on disk: CF data sets in NetCDF or Zarr, and the submission file."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,23 @@ import numpy as np
 import xarray as xr
 
 from .. import __version__
-from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, of_role
+from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, month_labels, of_role
+from ..grid import cell_edges
 from ..training import files, runs
 
 if TYPE_CHECKING:
     from ..data.tensors import EmulationData
 
 SUBMISSION_MONTHS = 360
+MONTHS_PER_CHUNK = 120
+LONGEST_ATTRIBUTE = 200  # characters; titles and units of figures are made of them
+MOST_CELLS = 20_000_000  # of one map
+_NAMES = {"latitude": "lat", "longitude": "lon"}
+COORDINATES = {
+    "time": {"standard_name": "time", "long_name": "time", "axis": "T"},
+    "lat": {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", "axis": "Y"},
+    "lon": {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", "axis": "X"},
+}
 
 
 def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[str, Any]) -> xr.Dataset:
@@ -23,7 +34,7 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
 
     Parameters
     ----------
-    fields : array, shape (time, target, lat, lon) or (member, time, target, lat, lon), in the units of the contract
+    fields : array, shape (time, target, lat, lon) or (time, member, target, lat, lon), in the units of the contract
         For the months of ``data`` from index ``first`` on; members are numbered from 0.
     data : EmulationData
         For the names of the targets and the coordinates.
@@ -34,29 +45,30 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     Returns
     -------
     Dataset
-        ``tas`` (K), ``pr`` (mm day-1), further targets, time bounds from the first of a month to that of the next.
+        ``tas`` (K), ``pr`` (mm day-1), further targets; bounds of cells, and of months from the midnight that begins
+        one to that which begins the next.
     """
-    time = data.time[first : first + fields.shape[-4]]
-    starts = [t.replace(day=1) for t in time.values]
+    time = data.time[first : first + len(fields)]
+    starts = [t.replace(day=1, hour=0, minute=0, second=0, microsecond=0) for t in time.values]
     ends = [t.replace(year=t.year + t.month // 12, month=t.month % 12 + 1) for t in starts]
-    dims = ("member_id", "time", "lat", "lon")[-fields.ndim + 1 :]
+    dims = ("time", "member_id", "lat", "lon") if fields.ndim == 5 else ("time", "lat", "lon")
     variables = {name: (dims, fields[..., i, :, :], _attributes(name)) for i, name in enumerate(data.targets)}
-    variables["time_bnds"] = (("time", "bnds"), np.array([starts, ends]).T)
+    lat_edges, lon_edges = np.clip(cell_edges(data.lat), -90, 90), cell_edges(data.lon)
+    bounds = {"time": np.array([starts, ends]).T}
+    bounds |= {name: np.stack([e[:-1], e[1:]], axis=1) for name, e in (("lat", lat_edges), ("lon", lon_edges))}
+    variables |= {f"{name}_bnds": ((name, "bnds"), values) for name, values in bounds.items()}
+    coords = {"time": time.values, "lat": data.lat, "lon": data.lon}
     dataset = xr.Dataset(
         variables,
-        coords={
-            "time": ("time", time.values, {"standard_name": "time", "axis": "T", "bounds": "time_bnds"}),
-            "lat": ("lat", data.lat, {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}),
-            "lon": ("lon", data.lon, {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}),
-        },
+        coords={name: (name, coords[name], COORDINATES[name] | {"bounds": f"{name}_bnds"}) for name in coords},
         attrs={"Conventions": "CF-1.11", "source": f"climgru {__version__}", **attrs},
     )
     if "member_id" in dims:
-        dataset = dataset.assign_coords(
-            member_id=("member_id", np.arange(len(fields)), {"standard_name": "realization"})
-        )
-    for name in ("time", "time_bnds"):
-        dataset[name].encoding = {"units": "days since 1850-01-01", "calendar": time.dt.calendar, "dtype": "float64"}
+        about = {"standard_name": "realization", "long_name": "number of the draw", "units": "1"}
+        dataset = dataset.assign_coords(member_id=("member_id", np.arange(fields.shape[1], dtype=np.int32), about))
+    since = {"units": "days since 1850-01-01", "calendar": time.dt.calendar, "dtype": "float64"}
+    for name in dataset.variables:
+        dataset[name].encoding = {"_FillValue": None} | (since if name.startswith("time") else {})
     return dataset
 
 
@@ -64,8 +76,9 @@ def _attributes(name: str) -> dict[str, str]:
     """Return the CF attributes of a target."""
     variable = VARIABLES[name]
     named = {"standard_name": variable.standard_name, "long_name": variable.long_name}
-    units = variable.file_units or variable.units[0]
-    return {key: text for key, text in named.items() if text} | {"units": units, "cell_methods": "time: mean"}
+    named |= {"units": variable.file_units or variable.units[0], "cell_methods": "time: mean"}
+    named["units_metadata"] = "temperature: on_scale" if named["units"] == "K" else ""
+    return {key: text for key, text in named.items() if text}
 
 
 def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
@@ -78,13 +91,17 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    chunks = {name: _chunks(dataset[name]) for name in of_role("target", dataset)}
+    dataset = dataset.assign_attrs(history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} climgru {__version__} predict")
     if out.suffix == ".nc":
-        encoding = {name: {"zlib": True, "complevel": 4, "_FillValue": None} for name in of_role("target", dataset)}
+        packed = {"zlib": True, "complevel": 4, "_FillValue": None}
+        encoding = {name: packed | {"chunksizes": sizes} for name, sizes in chunks.items()}
         files.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":
         if out.exists():
             raise InputError(f"{out} exists already; remove it or name another place")
-        dataset.to_zarr(out, mode="w-", zarr_format=2, consolidated=True)
+        encoding = {name: {"chunks": sizes} for name, sizes in chunks.items()}
+        files.write_atomically(out, lambda path: dataset.to_zarr(path, zarr_format=2, encoding=encoding))
     elif out.suffix == ".csv":
         write_submission(dataset, out)
     else:
@@ -92,24 +109,80 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     return out
 
 
+def _chunks(field: xr.DataArray) -> tuple[int, ...]:
+    """Return chunks of whole maps, some years of one member each: a month and a cell's series read few of them."""
+    most = {"time": MONTHS_PER_CHUNK, "member_id": 1}
+    return tuple(min(most.get(dim, size), size) for dim, size in field.sizes.items())
+
+
 def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:
     """Open a prediction: a file of `write_prediction`, a run directory (its ``predictions.nc``), or a Dataset.
+
+    Returns
+    -------
+    Dataset
+        ``tas`` and ``pr`` at least, with dims ``time, lat, lon`` (``latitude, longitude`` are renamed) and members
+        where there are any. Attributes are short and printable.
 
     Raises
     ------
     InputError
-        If there is no prediction at the path.
+        If there is no prediction at the path, or one that is none: without months, cells, or numbers.
     """
     if isinstance(source, xr.Dataset):
         return source
     path = runs.prediction_file(source)
     try:
         dataset = xr.open_dataset(path, engine="zarr" if path.is_dir() else None, chunks=None)
-    except (ValueError, OSError, KeyError) as error:
-        raise InputError(f"{path} is no prediction: neither NetCDF nor a Zarr store") from error
-    if not set(PUBLISHED_TARGETS) <= set(dataset):
-        raise InputError(f"{path} is no prediction: it lacks {' or '.join(set(PUBLISHED_TARGETS) - set(dataset))}")
-    return dataset
+    except Exception as error:  # a damaged file can fail anywhere in these readers
+        raise InputError(f"{path} is no prediction: neither NetCDF nor a Zarr store that can be read") from error
+    missing = [name for name in PUBLISHED_TARGETS if name not in dataset]
+    if missing:
+        raise InputError(f"{path} is no prediction: it lacks {' and '.join(missing)}")
+    dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.dims and new not in dataset})
+    if "time" in dataset.coords and not dataset["time"].ndim:
+        dataset = dataset.expand_dims("time")
+    if fault := _fault(dataset):
+        raise InputError(f"{path} cannot be used as a prediction: {fault}")
+    for name in dataset.variables:
+        dataset[name].attrs = _tidy(dataset[name].attrs)
+    return dataset.assign_attrs(**_tidy(dataset.attrs)) if dataset.attrs else dataset
+
+
+def _fault(dataset: xr.Dataset) -> str:
+    """Return why a data set cannot be drawn or compared; nothing if it can."""
+    if "ssp" in dataset.dims and "CO2" in dataset:
+        return "it is a data set of the contract, not a prediction"
+    for dim in ("time", "lat", "lon"):
+        if dim not in dataset.dims or dim not in dataset.coords or not dataset.sizes[dim]:
+            return f"it has no {dim}; a prediction has the dimensions time, lat and lon with their coordinates"
+    for dim in ("lat", "lon"):
+        values = dataset[dim].values
+        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            return f"{dim} holds no numbers"
+    if dataset.sizes["lat"] * dataset.sizes["lon"] > MOST_CELLS:
+        return f"its maps have more than {MOST_CELLS} cells"
+    for name in of_role("target", dataset):
+        if dataset[name].dtype.kind not in "fiu":
+            return f"{name} holds no numbers"
+        if not {"time", "lat", "lon"} <= set(dataset[name].dims):
+            return f"{name} has the dimensions {dataset[name].dims}, not time, lat and lon"
+    try:
+        month_labels(dataset)
+    except (AttributeError, TypeError, ValueError):
+        return "its time holds no dates; give it units such as 'days since 2015-01-01'"
+    return ""
+
+
+def _tidy(attributes: dict[Any, Any]) -> dict[str, Any]:
+    """Return attributes that fit into a title: short, printable, and no formulas of TeX."""
+    tidy = {}
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            value = "".join(sign for sign in value[:LONGEST_ATTRIBUTE] if sign.isprintable() and sign != "$")
+        if isinstance(value, str | int | float | np.number):
+            tidy[str(name)] = value
+    return tidy
 
 
 def write_submission(dataset: xr.Dataset, out: str | Path) -> None:

@@ -89,7 +89,7 @@ class RunSampler:
 
     def __init__(self, data: EmulationData, recipe: Recipe, seed: int, device: torch.device):
         self.recipe, self.seed, self.epoch, self.skip = recipe, seed, 0, 0
-        self.keep = _every(recipe.stride, data.training_targets(recipe.window, recipe.lead))
+        self.keep = strided_targets(data, recipe)
         self.ranges = {ssp: _range(keep) for ssp, keep in self.keep.items()}
         self.length = min(recipe.run_length, *(stop - start for start, stop in self.ranges.values()))
         self.inputs = {ssp: recipe.visible(data.scenarios[ssp].inputs, data.channels).to(device) for ssp in self.keep}
@@ -140,9 +140,11 @@ class RunSampler:
         return Batch(torch.stack(inputs), torch.stack(targets), torch.stack(mask))
 
 
-def _every(stride: int, masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Keep of the months marked in (member, time) masks every ``stride``-th, counted along time."""
-    return {ssp: keep & (np.arange(keep.shape[1]) % stride == 0) for ssp, keep in masks.items()}
+def strided_targets(data: EmulationData, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Mark the targets of training, (member, time), at the recipe's stride along time, by scenario that has any."""
+    masks = data.training_targets(recipe.window, recipe.lead)
+    strided = {ssp: keep & (np.arange(keep.shape[1]) % recipe.stride == 0) for ssp, keep in masks.items()}
+    return {ssp: keep for ssp, keep in strided.items() if keep.any()}
 
 
 def _range(keep: np.ndarray) -> tuple[int, int]:

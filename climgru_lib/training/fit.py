@@ -28,7 +28,7 @@ from ..models.encoders import ENCODERS
 from ..models.heads import HEADS
 from ..progress import doing
 from . import runs, weights
-from .batches import RunSampler
+from .batches import RunSampler, strided_targets
 from .devices import matmul_precision, pick_device
 from .losses import COMBINATIONS, LOSSES, with_defaults
 from .recipe import Recipe
@@ -137,6 +137,8 @@ def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
         raise InputError(f"the recipe has the season '{recipe.season}', the data were prepared with '{data.season}'")
     if not data.training_targets(recipe.window, recipe.lead):
         raise InputError(f"split {data.split.name} with window {recipe.window} leaves nothing to train on")
+    if not strided_targets(data, recipe):
+        raise InputError(f"stride {recipe.stride} leaves nothing to train on; choose a smaller one")
     grid = (len(data.lat), len(data.lon))
     with torch.device("meta"):
         model = recipe.build(len(data.channels), grid, len(data.targets))
@@ -209,6 +211,7 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
         "grid": [len(data.lat), len(data.lon)],
         "lat": data.lat.tolist(),
         "lon": data.lon.tolist(),
+        "data_suspicions": data.suspicions,
         "trained": trained_months(data, recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
     }

@@ -48,6 +48,26 @@ _LEAST = {
 }
 
 
+#: Largest integers in ``architecture``: of parts that are built one by one, and of any other size.
+_MOST = {"layers": 64}
+_MOST_OF_ANY = 1_000_000
+
+
+def _check_setting(key: str, value: Any, default: Any) -> None:
+    """Refuse a setting of the architecture of another type than its default, or of a size that cannot be built."""
+    sizes = value if isinstance(default, tuple) and isinstance(value, list | tuple) else [value]
+    if isinstance(default, bool | str) and type(value) is not type(default):
+        raise InputError(f"{key} wants a {type(default).__name__}, got {str(value)[:40]!r}")
+    if isinstance(default, float) and not (type(value) in (int, float) and math.isfinite(value)):
+        raise InputError(f"{key} wants a number, got {str(value)[:40]!r}")
+    if isinstance(default, float) and key == "dropout" and not 0 <= value < 1:
+        raise InputError(f"dropout is the share that is left out, from 0 to below 1, got {value}")
+    if type(default) is int or (isinstance(default, tuple) and all(type(size) is int for size in default)):
+        most = _MOST.get(key, _MOST_OF_ANY)
+        if not all(type(size) is int and 1 <= size <= most for size in sizes):
+            raise InputError(f"{key} wants whole numbers from 1 to {most}, got {str(value)[:40]}")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What is trained, and how.
@@ -129,6 +149,8 @@ class Recipe:
         for name, weight in self.loss.items():
             if not 0 <= weight < math.inf:
                 raise InputError(f"the weight of the loss {name} must be a number from 0 on, got {weight}")
+        if self.loss and not any(self.loss.values()):
+            raise InputError(f"the loss has only weights of 0 ({', '.join(self.loss)}); nothing would be learned")
         for name in self.ignore:
             if name not in of_role("forcing"):
                 raise InputError(f"ignore takes forcings ({', '.join(of_role('forcing'))}), got '{name}'")
@@ -142,9 +164,10 @@ class Recipe:
             If one is unknown or does not go with the model.
         """
         model, known = MODELS[self.model], self.architecture_settings()
-        for key in self.architecture:
+        for key, value in self.architecture.items():
             if key not in known:
                 raise InputError(f"{self.model} has no setting '{key}'; it has {', '.join(sorted(known)) or 'none'}")
+            _check_setting(key, value, inspect.signature(model).parameters[key].default)
         if self.ignore and self.is_fitted:
             raise InputError(f"{self.model} is fitted to all forcings; only a plain network can ignore some")
         if self.start_at_mean and not hasattr(model, "start_at"):

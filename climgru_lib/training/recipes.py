@@ -1,42 +1,9 @@
 """The recipes of the library.
 
-``published-final`` keeps the published quirks; each has its switch on the command line of ``climgru train``. It departs
-from the published training where batches of runs ask for it: it normalises with running statistics, see
-`models.normalisation.RunningNorm`; ``--set architecture.norm=batch`` is the published way.
-
-=========================================================  =======================================
-Published                                                  Instead
-=========================================================  =======================================
-split ``published``: one member's last decade is withheld  ``--split clean``
-the target month's own forcing is no input                 ``--set lead=0``
-season as cos(lat) times the cosine of the month           ``--set season=phase``
-zeros west of 0 E and east of 360 E                        ``--set architecture.padding=circular``
-Dice over the whole batch                                  ``--set dice_per_sample=true``
-no area weights                                            ``--set area_weighted=true``
-polar loss about the array's centre, not a pole            ``--set loss.tas_polar=0``
-=========================================================  =======================================
-
-``compact-final`` starts calmly, which is what lets so small a training learn the warming. What each part is worth, by
-leaving it out (``climgru study calm-start``): Kaggle score of the last 108 months of ssp126 and ssp585, lower is
-better, extract of CESM2 with two members, split ``decades``, mean and standard deviation of three seeds.
-
-=============================  =============  =============
-                               ssp126         ssp585
-=============================  =============  =============
-all parts                      0.734 ± 0.006  1.087 ± 0.062
-without scaled features        0.748 ± 0.001  1.314 ± 0.126
-without running normalisation  0.753 ± 0.025  1.284 ± 0.141
-without start at the mean      0.765 ± 0.014  1.492 ± 0.135
-without warm-up                0.740 ± 0.013  1.108 ± 0.118
-without annealing to zero      0.993 ± 0.079  1.465 ± 0.288
-without two long runs a batch  0.724 ± 0.007  0.973 ± 0.029
-published start                1.151 ± 0.145  2.778 ± 0.286
-=============================  =============  =============
-
-By paired differences of three seeds (90 % intervals) the start at the mean and scaled features pay on both slices, most
-where the scenario is warmer than all others, and annealing to zero pays on ssp126; running normalisation and the
-warm-up do not differ beyond chance. Single runs of 11 do better on ssp585 in as many epochs, in which they take four
-times as many steps and longer.
+``published-final`` keeps the published quirks but for one: it normalises with running statistics, see
+`models.normalisation.RunningNorm`. The compact networks start calmly: scaled features, a start at the mean map, a short
+warm-up, annealing to zero by batch. What each quirk can be exchanged for, and what each part of the calm start is
+worth, stands in the book's page "How it was found".
 """
 
 from __future__ import annotations

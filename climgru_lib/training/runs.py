@@ -114,6 +114,8 @@ def prediction_file(source: str | Path) -> Path:
             raise InputError(f"{source} holds no predictions; make them with `climgru evaluate {source}`")
     if not path.exists():
         raise InputError(f"no prediction at {path}; make one with `climgru predict`")
+    if not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path} is neither a file nor a Zarr store")
     return path
 
 

@@ -37,7 +37,9 @@ _RECIPE = _fields(
         "loss_settings": {"type": "object", "maxProperties": 100, "additionalProperties": _PARTS},
         "combination": _WORD,
         **dict.fromkeys(("dice_per_sample", "area_weighted", "cosine_by_batch", "start_at_mean"), _SWITCH),
-        **dict.fromkeys(("window", "lead", "epochs", "cosine_epochs", "warmup", "runs", "run_length"), _COUNT),
+        **dict.fromkeys(
+            ("window", "lead", "epochs", "cosine_epochs", "warmup", "runs", "run_length", "stride"), _COUNT
+        ),
         **dict.fromkeys(("learning_rate", "weight_decay", "min_learning_rate", "gradient_clip"), _NUMBER),
     },
     "name model",  # a field of another version is named by `Recipe.from_json`
@@ -67,6 +69,7 @@ _RUN = _fields(
         "precision": _WORD,
         **dict.fromkeys(("data", "torch", "climgru", "python", "numpy", "xarray", "code", "device"), _WORD),
         "threads": _SIZE,
+        "data_suspicions": {"type": "array", "items": {"type": "string", "maxLength": 1000}, "maxItems": 1000},
         "normalizer": _NORMALIZER,
         "channels": _WORDS,
         "targets": _WORDS,
@@ -86,7 +89,7 @@ _OF_FINISHED = _fields({}, "normalizer channels grid trained parameters")
 def _validators():
     import fastjsonschema
 
-    return [fastjsonschema.compile(schema, detailed_exceptions=False) for schema in (_RUN, _OF_FINISHED)]
+    return [fastjsonschema.compile(schema) for schema in (_RUN, _OF_FINISHED)]
 
 
 def fault(run: Any) -> str:
@@ -99,7 +102,7 @@ def fault(run: Any) -> str:
         if run["status"] == "finished":
             of_finished(run)
     except fastjsonschema.JsonSchemaValueException as error:
-        return error.message.removeprefix("data.")[:200]
+        return error.message.removeprefix("data").lstrip(". ")[:200]
     return "" if run["status"] != "finished" else _mismatch(run)
 
 

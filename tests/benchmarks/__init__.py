@@ -23,6 +23,7 @@ BENCHES = {
     "memory": "memory",
     "predict": "prediction",
     "train": "training",
+    "maps": "viewing",
 }
 #: Trainings that take an hour or more and may run on a store of the user's: run when named alone.
 TRIALS = {"skill": "skill"}

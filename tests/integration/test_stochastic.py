@@ -81,12 +81,12 @@ def test_an_ensemble_as_a_file(stochastic, tmp_path):
     dataset = stochastic.predict("ssp245", 2, seed=3)
     path = output.write_prediction(dataset, tmp_path / "ensemble.nc")
     found = xr.open_dataset(path)
-    assert found["tas"].dims == found["pr"].dims == ("member_id", "time", "lat", "lon")
+    assert found["tas"].dims == found["pr"].dims == ("time", "member_id", "lat", "lon")
     assert found["tas"].attrs["units"] == "K"
-    assert found.attrs["draws_seed"] == 3
+    assert (found.attrs["draws"], found.attrs["draws_seed"]) == (2, 3)
     for k, drawn in enumerate(stochastic.draws("ssp245", 2, seed=3)):
-        np.testing.assert_array_equal(found["tas"][k], drawn[:, 0])
-        np.testing.assert_array_equal(found["pr"][k], drawn[:, 1])
+        np.testing.assert_array_equal(found["tas"][:, k], drawn[:, 0])
+        np.testing.assert_array_equal(found["pr"][:, k], drawn[:, 1])
     with pytest.raises(InputError, match="a submission is one field, the ensemble has 2"):
         output.write_prediction(dataset, tmp_path / "ensemble.csv")
     with pytest.raises(InputError, match="at least one draw, got 0"):

@@ -1,4 +1,4 @@
-"""The tables on real data in the README and in notebook 08, where the extract lies beside the checkout."""
+"""The kept tables of recipes and of the model card, and that of notebook 08; runs where the extract lies beside."""
 
 import json
 import os
@@ -7,10 +7,12 @@ import runpy
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from climgru_lib import grid
 from climgru_lib.course import study as studies
+from climgru_lib.course.study import results
 from climgru_lib.data import splits, tensors
 from climgru_lib.data.store import open_dataset
 from climgru_lib.predict import emulator
@@ -25,14 +27,10 @@ LIMITS = {"perfect forced response": "forced", "right-variance deterministic": "
 
 
 def tables() -> dict[str, dict[str, list[float]]]:
-    """Return the rows of each table of the README by its split."""
-    found = {}
-    for split, text in re.findall(
-        r"\(`(clean|unseen:ssp370)`\)(.*?)\n\n(?=[A-Z])", (ROOT / "README.md").read_text(), re.S
-    ):
-        rows = re.findall(r"^\| (?:`([\w-]+)`(?:, seed 0)?|limit: ([\w -]+?)) \|(.*)\|$", text, re.M)
-        found[split] = {name or limit: [float(cell) for cell in cells.split("|")] for name, limit, cells in rows}
-    return found
+    """Return the kept scores by split and recipe or limit."""
+    rows = pd.read_csv(results.FOLDER / "recipes.csv").set_index(["split", "label"])[COLUMNS]
+    named = rows.rename(lambda label: label.removeprefix("limit: "), level="label")
+    return {split: dict(zip(part.loc[split].index, part.values.tolist())) for split, part in named.groupby("split")}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +50,7 @@ def extract(store):
 
 
 @pytest.mark.parametrize("name", ["clean", "unseen:ssp370"])
-def test_the_readme_tells_what_the_recipes_score(name, extract, tmp_path):
+def test_the_kept_table_tells_what_the_recipes_score(name, extract, tmp_path):
     rows = tables()[name]
     prepared = {}
     for name_of_recipe in sorted(set(rows) - set(LIMITS)):
@@ -69,15 +67,15 @@ def test_the_readme_tells_what_the_recipes_score(name, extract, tmp_path):
         assert [limit[column] for column in COLUMNS] == pytest.approx(rows[row], abs=1e-3), row
 
 
-def test_the_readme_has_both_tables():
+def test_both_tables_are_kept():
     assert {split: len(rows) for split, rows in tables().items()} == {"clean": 9, "unseen:ssp370": 7}
 
 
 def card() -> dict[str, list[float]]:
-    """Return the numbers of the model card by the first word of their row."""
-    text = (ROOT / "README.md").read_text().split("## Model card")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (?:`([\w:]+)`|(five) folds)[^|]*\|(.*)\|$", text, re.M)
-    return {split or five: [float(number) for number in re.findall(r"\d\.\d+", cells)] for split, five, cells in rows}
+    """Return pattern scaling, `compact`, its spread where there is one, and the limit, by split."""
+    rows = pd.read_csv(results.FOLDER / "model-card.csv")
+    rows = rows[rows["form"] == "mean"].set_index("split")[["pattern_scaling", "compact", "compact_sd", "limit"]]
+    return {split: cells.dropna().tolist() for split, cells in rows.iterrows()}
 
 
 @pytest.mark.skipif("CLIMGRU_FULL" not in os.environ, reason="an hour of trainings; CLIMGRU_FULL=1 asks for them")
@@ -85,15 +83,15 @@ def test_the_model_card_tells_the_study_of_folds(store, tmp_path, monkeypatch):
     monkeypatch.setattr(studies.folds, "RECIPES", ("pattern-scaling", "compact"))
     table = studies.run("folds", str(store), "full", str(tmp_path))
     for split, cells in card().items():
-        found = table["mean of folds" if split == "five" else split]
-        spread = [] if split == "five" else ["compact, sd over seeds"]
+        found = table["mean of folds" if split == "five folds" else split]
+        spread = [] if split == "five folds" else ["compact, sd over seeds"]
         told = [found[row] for row in ("pattern-scaling", "compact", *spread, "limit: forced")]
         assert told == pytest.approx(cells, abs=3e-3), split
 
 
-def test_the_model_card_has_its_table():
+def test_the_table_of_the_model_card_is_kept():
     unseen = dict.fromkeys(("unseen:ssp126", "unseen:ssp370", "unseen:ssp585"), 4)
-    assert {split: len(cells) for split, cells in card().items()} == {"five": 3, "clean": 4, **unseen}
+    assert {split: len(cells) for split, cells in card().items()} == {"five folds": 3, "clean": 4, **unseen}
 
 
 NOTEBOOK = ROOT / "notebooks" / "08_calibrated_ensembles.ipynb"

@@ -1,5 +1,6 @@
-"""Tables of studies on real data, in the README, notebook 06 and the documentation, are those of the committed rows."""
+"""Numbers of studies on real data, in the book, notebooks and the README, are those of the committed rows."""
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -7,19 +8,29 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from climgru_lib.course.study import results
+from climgru_lib.course.study import results, spread
 from climgru_lib.score.tables import COLUMNS
-from climgru_lib.training import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
 NOTEBOOK = ROOT / "notebooks" / "06_experiments.ipynb"
 
 
-def markdown() -> dict[str, str]:
+@pytest.fixture(scope="module")
+def filled():
+    """Return the function that puts numbers into a page of the book."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BOOK))
+        pages = importlib.import_module("pages")
+    return lambda name: pages.filled((BOOK / f"{name}.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def markdown(filled) -> dict[str, str]:
     """Return the texts that hold tables of studies."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]
     notebook = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    return {"README": (ROOT / "README.md").read_text(), "06": notebook}
+    return {"book": filled("results"), "06": notebook}
 
 
 def rows_of(name: str) -> pd.DataFrame:
@@ -42,64 +53,113 @@ TABLES = [
     ("06", "season", "clean"),
     ("06", "dice", "clean"),
     ("06", "first-final", "clean"),
-    ("README", "dice", "clean"),
-    ("README", "first-final", "unseen:ssp370"),
+    ("book", "season", "clean"),
+    ("book", "dice", "clean"),
+    ("book", "first-final", "clean"),
+    ("book", "first-final", "unseen:ssp370"),
 ]
 
 
 @pytest.mark.parametrize(("where", "name", "split"), TABLES)
-def test_a_table_is_that_of_the_rows(where, name, split):
-    rows, table = rows_of(name), told(markdown()[where], name, split)
+def test_a_table_is_that_of_the_rows(where, name, split, markdown):
+    rows, table = rows_of(name), told(markdown[where], name, split)
     rows = rows[rows["split"] == split]
     assert len(table) >= 3
-    for label, (seeds, means, spread) in table.items():
+    for label, (seeds, means, deviations) in table.items():
         first, *second = (rows[rows["label"] == one].set_index("seed")[COLUMNS] for one in label.split(" less "))
         values = first - second[0] if second else first
         error = values.std() / (len(values) ** 0.5 if second else 1)  # of a paired difference, the standard error
         assert seeds == len(values)
         assert means == pytest.approx(values.mean().tolist(), abs=6e-4), label
-        assert spread == pytest.approx(error.dropna().tolist(), abs=6e-4), label
+        assert deviations == pytest.approx(error.dropna().tolist(), abs=6e-4), label
 
 
-def test_the_readme_tells_the_mean_over_seeds():
+def test_the_book_tells_the_mean_over_seeds(markdown):
     means = pd.read_csv(results.FOLDER / "first-final-means.csv")
     (score,) = means[(means["label"] == "Conv-GRU (final)") & (means["split"] == "clean") & (means["slice"] == 0)].score
-    assert (
-        f"The mean of the predictions of the five seeds, five minutes of one core, scores {score:.3f}."
-        in (markdown()["README"])
-    )
+    told = f"The mean of the predictions of the five seeds, five minutes of one core, scores {score:.3f}."
+    assert told in markdown["book"]
 
 
 VERDICTS = [
-    ("season", "with season", "without season", r"sees insolation \((\S+) ± (\S+)\)"),
-    ("season", "with season, published start", "without season, published start", r"published start \((\S+) ± (\S+)\)"),
-    ("season", "with season, one epoch", "without season, one epoch", r"after one epoch \((\S+) ± (\S+),"),
-    ("season", "with season, lead 0", "without season, lead 0", r"at lead 0 \((\S+) ± (\S+),"),
-    ("season", "with season, no rsdt", "without season, no rsdt", r"without insolation \((\S+) ± (\S+)\)"),
-    ("first-final", "Conv-GRU (final)", "3D-CNN (first)", r"beats the first: \*\*within noise\*\* \((\S+) ± (\S+)\)"),
+    ("season", "with season", "without season", "helps a finished training", "within noise"),
+    (
+        "season",
+        "with season, published start",
+        "without season, published start",
+        "with the published start",
+        "within noise",
+    ),
+    ("season", "with season, one epoch", "without season, one epoch", "after one epoch", "better"),
+    ("season", "with season, lead 0", "without season, lead 0", "at lead 0", "better"),
+    ("season", "with season, no rsdt", "without season, no rsdt", "without insolation", "better"),
+    ("first-final", "Conv-GRU (final)", "3D-CNN (first)", "the final model beats the first", "within noise"),
 ]
 
 
-@pytest.mark.parametrize(("name", "label", "less", "pattern"), VERDICTS, ids=lambda value: value if value else "")
-def test_the_verdicts_of_the_readme_are_those_of_the_rows(name, label, less, pattern):
-    sentence = next(line for line in markdown()["README"].splitlines() if line.startswith("Verdicts on what"))
-    mean, error = re.search(pattern, sentence).groups()
+@pytest.mark.parametrize(("name", "label", "less", "claim", "verdict"), VERDICTS, ids=lambda value: value)
+def test_the_verdicts_of_the_book_are_those_of_the_rows(name, label, less, claim, verdict, markdown):
+    row = next(line for line in markdown["book"].splitlines() if line.startswith("|") and claim in line)
+    mean, error, said = re.search(r"\| (\S+) ± (\S+), ([a-z ]+) \|", row).groups()
     rows = rows_of(name)
     scores = rows[rows["split"] == "clean"].pivot_table(index="seed", columns="label", values="score")
     difference = scores[label] - scores[less]
     digits = len(mean.partition(".")[2])
     assert mean == f"{difference.mean():+.{digits}f}"
     assert error == f"{difference.std() / len(difference) ** 0.5:.{digits}f}"
+    assert said == verdict
+
+
+@pytest.mark.parametrize(("metric", "published"), [("time_std_mae", -0.118), ("time_mean_rmse", 0.186)])
+def test_the_book_tells_the_trade_of_dice_beside_the_published_one(metric, published, markdown):
+    start = {"time_std_mae": "| more Dice", "time_mean_rmse": "| ... and raises its time-mean"}[metric]
+    row = next(line for line in markdown["book"].splitlines() if line.startswith(start))
+    means = rows_of("dice").groupby("label")[f"pr_{metric}"].mean()
+    difference = means["1.0 Dice + 0.0 MSE"] - means["0.5 Dice + 0.5 MSE"]
+    assert re.findall(r"[+-]\d\.\d+", row) == [f"{difference:+.3f}", f"{published:+.3f}"]
+    assert difference * published > 0  # the claim holds
 
 
 @pytest.mark.parametrize(("form", "row"), [("steps", "as many steps"), ("epochs", "as many pairs")])
-def test_the_readme_tells_what_the_batches_cost(form, row):
+def test_the_book_tells_what_the_batches_cost(form, row, filled):
     scores = pd.read_csv(results.FOLDER / "bench-skill.csv", index_col=["form", "seed"])
     paired = scores.loc[form] - scores.loc["plain"]
     paired["mean"] = paired.mean(axis=1)
-    line = next(line for line in markdown()["README"].splitlines() if line.startswith(f"| {row}"))
+    line = next(line for line in filled("speed").splitlines() if line.startswith(f"| {row}"))
     cells = [cell.strip() for cell in line.split("|")[2:-1]]
     assert cells == [f"{values.mean():+.3f} ± {values.std() / 5**0.5:.3f}" for _, values in paired.items()]
+
+
+def test_the_readme_tells_the_results_of_the_rows():
+    """Every score of the three lines of results, in their order."""
+    text = (ROOT / "README.md").read_text().split("## Results")[1].split("\n## ")[0]
+    fits = pd.read_csv(results.FOLDER / "recipes.csv").set_index(["split", "label"])["score"]
+    card = pd.read_csv(results.FOLDER / "model-card.csv").query("form == 'mean'").set_index("split")
+    lines = [line for line in text.splitlines() if line.startswith("* ")]
+    assert len(lines) == 3
+    for line, split in zip(lines, ("clean", "unseen:ssp370")):
+        rows = rows_of("first-final").query("split == @split")
+        seeds = rows[rows["label"] == "Conv-GRU (final)"]["score"]
+        compact = [card["compact"][split], card["compact_sd"][split]]
+        expected = [fits[split, name] for name in ("climatology", "pattern-scaling")]
+        expected += [seeds.mean(), seeds.std(), *compact, fits[split, "limit: perfect forced response"]]
+        assert [float(number) for number in re.findall(r"\d\.\d{3}", line)] == pytest.approx(expected, abs=6e-4)
+    assert lines[2].count("within noise") == 1
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in BOOK.glob("*.md")))
+def test_no_page_of_the_book_types_a_score(page):
+    text = re.sub(r"\{\{.*?\}\}|\]\([^)]*\)|```.*?```", "", (BOOK / f"{page}.md").read_text(), flags=re.S)
+    assert re.findall(r"(?<!\d)\d\.\d{3}|± *\d", text) == []
+
+
+def test_kept_fits_agree_with_the_study_that_has_them_too():
+    fits = pd.read_csv(results.FOLDER / "recipes.csv").set_index(["split", "label"])
+    rows = rows_of("first-final").query("label in ['climatology', 'pattern-scaling', 'energy-balance']")
+    assert len(rows) == 6
+    for row in rows.to_dict("records"):
+        told = fits.loc[(row["split"], row["label"]), COLUMNS].tolist()
+        assert told == pytest.approx([row[column] for column in COLUMNS], abs=6e-4)
 
 
 def check_scores(name: str, table: list[tuple[str, ...]]) -> None:
@@ -112,9 +172,10 @@ def check_scores(name: str, table: list[tuple[str, ...]]) -> None:
         assert [float(cell) for cell in cells] == pytest.approx(expected, abs=6e-4), label
 
 
-def test_the_documentation_of_recipes_has_the_ablation():
-    pattern = r"^([a-z][\w -]+?)  +(\d\.\d+) ± (\d\.\d+)  +(\d\.\d+) ± (\d\.\d+)"
-    check_scores("calm-start", re.findall(pattern, recipes.__doc__, re.M))
+def test_the_book_has_the_ablation_of_the_calm_start(filled):
+    section = filled("how_found").split("(calm-start)=")[1].split("\n## What the 3D-CNN")[0]
+    pattern = r"^\| ([a-z][\w -]+?) \| (\d\.\d+) ± (\d\.\d+) \| (\d\.\d+) ± (\d\.\d+) \|$"
+    check_scores("calm-start", re.findall(pattern, section, re.M))
 
 
 def test_notebook_03_has_the_additions_to_the_3d_cnn():
@@ -132,3 +193,21 @@ def test_results_say_what_they_come_from(name):
     assert source["seeds"] == {f"{split}: {label}": count for (split, label), count in seeds.items()}
     assert source["numerics"] == "1"
     assert min(source["seeds"].values()) >= 1
+
+
+def test_the_spread_of_a_study_by_hand():
+    rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
+    frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)
+    found = spread.of_study(pd.concat([frame, frame.assign(slice=1, score=7.0)]))
+    # means 1.1 and 2.1, variance 0.5; over seeds 0.02 each, of which the mean of two has 0.01
+    assert found == pytest.approx(
+        {"labels": 2, "best": 1.1, "worst": 2.1, "between": 0.49**0.5, "seeds": 0.02**0.5, "share": 0.49 / 0.51}
+    )
+
+
+def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
+    table = spread.by_choice()
+    assert {("loss", "dice"), ("features", "season"), ("architecture", "first-final")} <= set(table.index)
+    dice = results.rows("dice")
+    means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
+    assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())

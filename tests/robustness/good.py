@@ -90,7 +90,9 @@ def warmer_model(data, rng):
     """A model with a bias of its own and twice the response of rain."""
     bias = rng.normal(0, 1.5, (data.sizes["y"], 1)).astype("f4")
     keep = data.tas != 0
-    return data.assign(tas=(data.tas + bias).where(keep, 0).astype("f4"), pr=data.pr * np.float32(rng.uniform(0.9, 1.15)))
+    return data.assign(
+        tas=(data.tas + bias).where(keep, 0).astype("f4"), pr=data.pr * np.float32(rng.uniform(0.9, 1.15))
+    )
 
 
 GUISES = (

@@ -224,3 +224,86 @@ KINDS = (
     spoilt(_half_flat, "half_flat"), half_zero_rain, identical_members, identical_in_part, co2_constant, co2_ppm,
     co2_kilotonnes, co2_carbon,
 )  # fmt: skip
+
+
+def fahrenheit(data, rng):
+    return changed(data, "tas", lambda v: np.where(v == 0, v, v * 1.8 - 459.67 + 250))
+
+
+def years_reversed(data, rng):
+    """The record of a scenario from its end to its beginning."""
+    ssp = scenario(rng, data)
+    return changed(data, "tas", lambda v: np.copyto(v[ssp], v[ssp, ::-1].copy()))
+
+
+def one_scenario_upside_down(data, rng):
+    ssp = scenario(rng, data)
+    return changed(data, "tas", lambda v: np.copyto(v[ssp], v[ssp, ..., ::-1, :].copy()))
+
+
+def one_scenario_shifted(data, rng):
+    ssp, by = scenario(rng, data), pick(rng, (1, 2, -3))
+    for name in ("tas", "pr"):
+        data = changed(data, name, lambda v: np.copyto(v[ssp], np.roll(v[ssp], by, axis=0)))
+    return data
+
+
+def chunk_upside_down(data, rng):
+    ssp, months = scenario(rng, data), late_chunk(rng, data)
+    return changed(data, "tas", lambda v: np.copyto(v[ssp, months], v[ssp, months, ..., ::-1, :].copy()))
+
+
+def chunk_rolled(data, rng):
+    ssp, months, half = scenario(rng, data), late_chunk(rng, data), data.sizes["x"] // 2
+    return changed(data, "tas", lambda v: np.copyto(v[ssp, months], np.roll(v[ssp, months], half, axis=-1)))
+
+
+def another_season(data, rng):
+    ssp, month = scenario(rng, data), int(rng.integers(12, data.sizes["time"] - 12))
+    return changed(data, "tas", lambda v: np.copyto(v[ssp, month], v[ssp, month - 5]))
+
+
+def scenario_copied(data, rng):
+    a, b = two(rng, data)
+    return changed(changed(data, "tas", lambda v: np.copyto(v[a], v[b])), "pr", lambda v: np.copyto(v[a], v[b]))
+
+
+def members_nearly_identical(data, rng):
+    return changed(data, "tas", lambda v: np.copyto(v[:, :, 1], v[:, :, 0] * np.float32(1.00001)))
+
+
+def insolation_chunk_lost(data, rng):
+    ssp, months = scenario(rng, data), late_chunk(rng, data)
+    return changed(data, "rsdt", lambda v: v[ssp, months].fill(0))
+
+
+def emissions_chunk_lost(data, rng):
+    ssp, months = scenario(rng, data), late_chunk(rng, data)
+    return changed(data, "BC", lambda v: v[ssp, months].fill(0))
+
+
+def pr_of_another_scenario(data, rng):
+    return swapped("pr")(data, rng)
+
+
+def co2_upside_down_in_time(data, rng):
+    return changed(data, "CO2", lambda v: v[:, ::-1])
+
+
+def emissions_on_another_convention(data, rng):
+    """Maps from -180 on, labels from 0 on."""
+    half = data.sizes["x"] // 2
+    return changed(changed(data, "SO2", lambda v: np.roll(v, half, -1)), "BC", lambda v: np.roll(v, half, -1))
+
+
+def repeated_year(data, rng):
+    ssp, month = scenario(rng, data), int(rng.integers(24, data.sizes["time"] - 24))
+    year, before = slice(month, month + 12), slice(month - 12, month)
+    return changed(data, "tas", lambda v: np.copyto(v[ssp, year], v[ssp, before]))
+
+
+HELD_BACK = (
+    fahrenheit, years_reversed, one_scenario_upside_down, one_scenario_shifted, chunk_upside_down, chunk_rolled,
+    another_season, scenario_copied, members_nearly_identical, insolation_chunk_lost, emissions_chunk_lost,
+    pr_of_another_scenario, co2_upside_down_in_time, emissions_on_another_convention, repeated_year,
+)  # fmt: skip

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from climgru_lib.contract import InputError
 from climgru_lib.data import splits
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.data.tensors import EmulationData, Scenario
-from climgru_lib.training.batches import Batch, RunSampler
+from climgru_lib.training.batches import Batch, RunSampler, strided_targets
+from climgru_lib.training.fit import train
 from climgru_lib.training.recipe import Recipe
 
 T, MEMBERS = 150, 3
@@ -175,3 +177,12 @@ def test_a_stride_leaves_every_nth_month_as_target():
     assert {month for code, month in seen if code == 2} == {month for month in months if month < 30}
     assert set(seen.values()) == {MEMBERS}
     assert len(strided.plan(0)) == pytest.approx(len(sampler("clean").plan(0)), abs=1)  # as many steps
+
+
+def test_a_stride_may_pass_by_a_scenario_and_all_of_them():
+    """Month 140 is the only one of its stride; ssp370 ends before it, and stride 151 leaves none at all."""
+    data = labelled(splits.CLEAN)
+    assert strided_targets(data, recipe(stride=140)).keys() == {"ssp126", "ssp585"}
+    assert strided_targets(data, recipe(stride=151)) == {}
+    with pytest.raises(InputError, match="stride 151 leaves nothing to train on"):
+        train(recipe(stride=151, season="none"), data, "unused")

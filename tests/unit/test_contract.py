@@ -107,10 +107,10 @@ def test_two_dimensional_lat_and_lon_beside_the_dimensions_are_left_out(raw):
 
 
 def test_open_dataset_refuses_at_once_what_the_names_show(raw, tmp_path):
-    raw["tas"].attrs["units"] = "degC"
-    raw.to_netcdf(tmp_path / "celsius.nc")
-    with pytest.raises(DataError, match="tas has units 'degC'"):
-        open_dataset(tmp_path / "celsius.nc")
+    raw["tas"].attrs["units"] = "degF"
+    raw.to_netcdf(tmp_path / "fahrenheit.nc")
+    with pytest.raises(DataError, match="tas has units 'degF'"):
+        open_dataset(tmp_path / "fahrenheit.nc")
 
 
 def test_withheld_maps_are_those_of_one_constant():

@@ -1,9 +1,10 @@
 """What is looked at: periods, statistics, members, places and comparisons beside xarray's own and hand-made numbers."""
 
-import cftime
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import GRIDS, seasonal
+from conftest import monthly_ensemble as ensemble
 from scipy.stats import t as student
 from shapely import box
 
@@ -13,37 +14,6 @@ from climgru_lib.maps.comparison import chance_limit, compare
 from climgru_lib.maps.period import Period, require_month
 from climgru_lib.maps.profiles import hovmoller, series
 from climgru_lib.score import chance
-
-GRIDS = {
-    "12 x 18 from 10 E": (np.linspace(-82.5, 82.5, 12), 10 + 20.0 * np.arange(18)),
-    "8 x 12 from 165 W": (np.linspace(-78.75, 78.75, 8), -165 + 30.0 * np.arange(12)),
-    "north first": (np.linspace(80, -80, 9), 5.0 + 40 * np.arange(9)),
-}
-N_YEARS = 40
-
-
-def ensemble(grid="12 x 18 from 10 E", members=3, ssps=("ssp126", "ssp370"), years=N_YEARS, dim="member_id"):
-    """Monthly tas and pr from 2015 on with a trend, a season and weather."""
-    lat, lon = GRIDS[grid]
-    rng, n = np.random.default_rng(3), 12 * years
-    time = [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 15) for i in range(n)]
-    shape = (len(ssps), n, members, lat.size, lon.size)
-    warming = np.arange(n)[:, None, None, None] / 120 * (1 + np.arange(len(ssps)))[:, None, None, None, None]
-    season = -10 * np.cos(2 * np.pi * np.arange(n) / 12)[:, None, None, None]
-    dims = ("ssp", "time", dim, "lat", "lon")
-    return xr.Dataset(
-        {
-            "tas": (dims, 280 + warming + season + rng.normal(size=shape), {"units": "K"}),
-            "pr": (dims, rng.gamma(2, 1.5, shape) + 0.1 * warming, {"units": "mm/day"}),
-        },
-        coords={"ssp": list(ssps), "time": time, dim: np.arange(members), "lat": lat, "lon": lon},
-    )
-
-
-def seasonal(field, months, years):
-    """Return means of calendar months that lie in one year, by xarray's own groupby; dims (year, ...)."""
-    chosen = field.sel(time=field.time.dt.month.isin(months))
-    return chosen.groupby("time.year").mean().sel(year=slice(*years)).transpose("year", ...)
 
 
 @pytest.mark.parametrize("grid", GRIDS)

@@ -239,7 +239,7 @@ def test_figures_are_drawn_offline(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a figure asked for the network")
 
-    maps.canvas.coast.cache_clear()
+    maps.ground.coast.cache_clear()
     figure = maps.map_row(*month_pair())
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

@@ -41,7 +41,7 @@ def test_help_imports_nothing_but_the_arguments(arguments):
     assert packages & {*HEAVY, "numpy", "tqdm"} == set()
 
 
-@pytest.mark.parametrize("arguments", ["splits", "recipes"])
+@pytest.mark.parametrize("arguments", ["splits", "recipes", "study"])
 def test_lists_import_nothing_heavy(arguments):
     code, packages = outcome(RUN.format(arguments=arguments.split()))
     assert code == 0

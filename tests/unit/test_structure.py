@@ -18,9 +18,10 @@ ROOMS = (
     "contract registry grid progress stopping mini_earth data models training predict score maps course commands cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
-IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython"}
+IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
+UNSEEN |= {"myst_nb", "sphinx_book_theme"}
 #: The rooms that may need more than the plain installation.
 EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}}
 
@@ -111,13 +112,16 @@ def test_pyproject_and_environment_name_the_same_dependencies():
 
 
 def test_every_import_is_declared_and_every_dependency_used():
-    files = SOURCES + sorted((ROOT / "tests").rglob("*.py"))
+    book = sorted((ROOT / "book").glob("*.py"))
+    files = SOURCES + sorted((ROOT / "tests").rglob("*.py")) + book
     used = {name.split(".")[0] for path in files for name in imported(path)} - {
         "climgru_lib",
         "tests",
         "benchmarks",
-        "conftest",
+        "robustness",
         "",
+        *(path.stem for path in files),
+        *(path.stem for path in book),
     }
     outside = {name for name in used if name not in sys.stdlib_module_names}
     assert outside == modules(declared()) - UNSEEN
@@ -126,7 +130,7 @@ def test_every_import_is_declared_and_every_dependency_used():
 def test_every_dependency_is_declared_once():
     names = [name for group in requirements().values() for name in group]
     assert sorted(names) == sorted(set(names))
-    assert requirements().keys() == {"", "maps", "course", "test"}
+    assert requirements().keys() == {"", "maps", "course", "book", "test"}
 
 
 def test_the_course_brings_the_maps_that_its_notebooks_draw():

@@ -128,7 +128,7 @@ def test_a_missing_chunk_of_another_order_of_dimensions_is_named(raw, tmp_path):
 
 def test_a_truncated_chunk_is_named_when_it_is_read(store, tmp_path):
     broken = shutil.copytree(store, tmp_path / "broken.zarr")
-    chunk = broken / "rsdt" / "3.0.0.0"
+    chunk = broken / "rsdt" / "3.2.0.0"  # beyond the first years, which are read on opening
     chunk.write_bytes(chunk.read_bytes()[:200])
     dataset = open_dataset(broken)
     with pytest.raises(DataError, match=r"rsdt of ssp585 cannot be read .*fetch it again"):
@@ -161,7 +161,8 @@ def test_loading_checks_the_values(raw):
 
 
 def test_training_on_partly_withheld_months_is_refused(raw):
-    raw["pr"].values[2, 50:60, 1] = 0
+    for name in ("tas", "pr"):
+        raw[name].values[2, 50:60, 1] = 0
     data = tensors.load(contract.standardise(raw))
     with pytest.raises(DataError, match=r"training on ssp370 .* member 1, 2019-03; choose another split"):
         data.training_months(ALL)
@@ -192,10 +193,11 @@ def test_normaliser_survives_json(dataset):
 
 
 def test_a_constant_channel_is_centred_and_not_divided(raw):
-    raw["CO2"].values[:] = 1500.0
+    raw["CH4"].values[:] = 0.4
     data = tensors.prepare(contract.standardise(raw), "none", splits.CLEAN)
-    assert data.normalizer.input_std[0] == 1
-    assert (data.scenarios["ssp126"].inputs[:, 0] == 0).all()
+    assert data.channels[2] == "CH4"
+    assert data.normalizer.input_std[2] == 1
+    assert data.scenarios["ssp126"].inputs[:, 2].abs().max() < 1e-6
 
 
 def test_a_standard_calendar_is_accepted(raw, tmp_path):

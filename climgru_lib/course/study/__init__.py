@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lazy_loader
@@ -45,7 +47,21 @@ __getattr__, __dir__, __all__ = _getattr, _dir, ["STUDIES", "listing", "run", *_
 
 def listing() -> str:
     """Return a line for each study: the question that it answers."""
-    return "\n".join(f"{name:12}  {STUDIES[name].question}" for name in STUDIES)
+    return "\n".join(f"{name:12}  {question_of(name)}" for name in STUDIES)
+
+
+def question_of(name: str) -> str:
+    """Return the question of a study; that of one of the library is read off its file, importing it takes seconds."""
+    file = Path(__file__).with_name(f"{name.replace('-', '_')}.py")
+    if STUDIES.source_of(name) or not file.is_file():
+        return STUDIES[name].question
+    made = next(
+        node.value
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "STUDY"
+    )
+    named = {keyword.arg: keyword.value for keyword in made.keywords}
+    return ast.literal_eval(named.get("question") or made.args[0])
 
 
 def run(name: str, *args, minutes: float | None = None, workers: int | None = None, **kwargs) -> pd.DataFrame:

@@ -24,6 +24,14 @@ class Findings:
         elif value > suspicious:
             self.suspicions.append(line)
 
+    def merge(self, scenarios: list[str]) -> None:
+        """Make one line of those that differ in the scenario alone."""
+        groups: dict[str, list[str]] = {}
+        for line in self.suspicions:
+            ssp = next((ssp for ssp in scenarios if f" of {ssp} " in line), "")
+            groups.setdefault(line.replace(f" of {ssp} ", " of {} ", 1), []).append(ssp)
+        self.suspicions = [line.replace("{}", ", ".join(names), 1) for line, names in groups.items()]
+
 
 def span(months: np.ndarray, where: np.ndarray) -> str:
     """Return the first and last of the marked months, as ``2050-01 .. 2051-12``."""

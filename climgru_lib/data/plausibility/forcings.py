@@ -18,7 +18,10 @@ STEP_SHARE = 0.05  # of the mean size, lest steps of rounding be counted
 CO2_STEP = 20.0  # Gt in a month, twice what the highest scenario emits
 CO2_FIRST_YEARS = (6.0, 20.0, 150.0)  # Gt/yr: 36 to 42 in the years 2015 to 2025; 2 to 4 in ppm, 10 in Gt of carbon
 CO2_APART = 1000.0  # Gt, from where CO2 outweighs the aerosols' share of the warming (.3 K)
-WARMS = (0.0, 0.2)  # K by which the scenario of more CO2 must be warmer there: certain, suspicious; .4 at least in CESM2
+WARMS = (
+    0.0,
+    0.2,
+)  # K by which the scenario of more CO2 must be warmer there: certain, suspicious; .4 at least in CESM2
 WARMING_PER_CO2 = (2.5, 5.0)  # K per 1000 Gt: .45 to .8 in CESM2, .27 to .63 by the IPCC's assessment
 NAMES_APART = (2045, 2100)  # years in which the CO2 of the SSPs is ordered as their names
 
@@ -37,7 +40,7 @@ def check_amounts(totals: dict[str, dict[str, float]], found: Findings) -> None:
 
 
 def check_steps(name: str, ssp: str, steps: np.ndarray, size: float, months: np.ndarray, found: Findings) -> None:
-    """Judge the sizes of the month-to-month steps of a forcing, shape (time - 1,): they are small, or come each year."""
+    """Judge the sizes of the monthly steps of a forcing, shape (time - 1,): they are small, or come each year."""
     if len(steps) < 24:
         return
     jumps = (steps > STEP_FACTOR * np.sort(steps)[-STEPS_ABOVE]) & (steps > STEP_SHARE * size)
@@ -61,7 +64,7 @@ def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -
     early = max((series[12 * years - 1] - series[0]) / (years - 1 / 12) for series in co2.values())
     if 2000 <= first_year <= 2040 and len(constant) < len(co2):
         certain, low, high = CO2_FIRST_YEARS
-        line = f"CO2 grows by {early:.3g} Gt a year from {months[0]}, not by about 40; it may be a concentration (ppm) or carbon"
+        line = f"CO2 grows by {early:.3g} Gt a year from {months[0]}, not by about 40; it may be in ppm or Gt of carbon"
         if early < certain or early > 10 * high:
             found.problems.append(f"{line}: give cumulative emissions in Gt of CO2")
         elif not low <= early <= high:
@@ -72,7 +75,7 @@ def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -
 
 
 def _check_names(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
-    """The four scenarios of ScenarioMIP are numbered by their forcing at the end of the century."""
+    """Compare CO2 with the names of ScenarioMIP, which tell the forcing at the end of the century."""
     late = np.array([NAMES_APART[0] <= int(month[:4]) <= NAMES_APART[1] for month in months])
     known = [ssp for ssp in SCENARIOS if ssp in co2]
     for low, high in itertools.pairwise(known):

@@ -15,7 +15,7 @@ from .findings import Findings
 
 MONTHS = np.arange(12)
 EXTRATROPICS = (25, 65)  # degrees: a strong year, no polar night
-#: Months by which the year of tas follows the Sun on land and at sea: .83 to .98 and 1.97 to 2.12 in CESM2 by hemisphere.
+#: Months by which the year of tas follows the Sun on land and at sea: .83 to .98 and 1.97 to 2.12 in CESM2's halves.
 #: Half a month is the most by which a shift by whole months can be told from none.
 LAG, LAG_TOLERANCE = {"land": 0.95, "sea": 2.0}, 0.5
 #: W m-2 rms of the zonal climatology. CESM2 lies .1 from the formula, another model's calendar and solar constant
@@ -25,7 +25,9 @@ SUN_CLOSE, SUN_FAR, SUN_BETTER = 5.0, 15.0, 0.5
 LAND_SEEN, LAND_LOST, LAND_OFF = 0.4, 0.6, 0.95
 #: Share of the emissions that lies on land: .73 to .81 in CESM2's SO2 and BC, .3 for any map spread evenly.
 EMITTED_ON_LAND, EMITTED_LOST = 0.5, 1.5
-RAIN_AGAINST_SUN = -0.25  # correlation of the tropical years of rain and Sun a month before: .5 in CESM2, -.5 upside down
+RAIN_AGAINST_SUN = (
+    -0.25
+)  # correlation of the tropical years of rain and Sun a month before: .5 in CESM2, -.5 upside down
 
 
 class Places:
@@ -78,12 +80,19 @@ class Places:
 
     def _check_lags(self, ssp: str, lag: float, lags: dict[str, float], found: Findings) -> None:
         told = " and ".join(f"{value:.1f} months on {kind}".replace("on sea", "at sea") for kind, value in lags.items())
-        what = f"the year of tas of {ssp} follows the Sun by {told or f'{lag:.1f} months'}, not by 1 on land and 2 at sea"
+        what = (
+            f"the year of tas of {ssp} follows the Sun by {told or f'{lag:.1f} months'}, not by 1 on land and 2 at sea"
+        )
         if abs(lag - 1.5) > 3:  # a quarter of a year
-            found.problems.append(f"{what}: the maps are upside down or their months shifted; mend the labels or the maps")
+            found.problems.append(
+                f"{what}: the maps are upside down or their months shifted; mend the labels or the maps"
+            )
             return
-        fits = [s for s in (-2, -1, 0, 1, 2) if len(lags) == 2 and all(
-            abs(value - s - LAG[kind]) < LAG_TOLERANCE for kind, value in lags.items())]
+        fits = [
+            s
+            for s in (-2, -1, 0, 1, 2)
+            if len(lags) == 2 and all(abs(value - s - LAG[kind]) < LAG_TOLERANCE for kind, value in lags.items())
+        ]
         if fits and 0 not in fits:
             found.problems.append(f"{what}: its months are {abs(fits[0])} too {'late' if fits[0] > 0 else 'early'}")
         elif lags and not fits and len(lags) == 2:
@@ -130,7 +139,8 @@ class Places:
         """Look for a reading in which emissions, a mean map of shape (lat, lon), lie on land."""
         total = max(float((mean * self.weights).sum()), 1e-300)
         shares = {
-            (turn, over): float((np.roll(mean[::-1] if over else mean, turn, axis=1) * self.land * self.weights).sum()) / total
+            (turn, over): float((np.roll(mean[::-1] if over else mean, turn, axis=1) * self.land * self.weights).sum())
+            / total
             for turn in range(mean.shape[1])
             for over in (False, True)
         }
@@ -138,7 +148,7 @@ class Places:
         if shares[best] > EMITTED_ON_LAND and shares[best] > EMITTED_LOST * own:
             found.problems.append(
                 f"{name} of {ssp}: {100 * own:.0f} % of the emissions lie on land, and {100 * shares[best]:.0f} % if "
-                f"the maps are {_turned(-best[0] % mean.shape[1], best[1], self.step)}; put maps and labels in one order"
+                f"the maps are {_turned(*best, self.step)}; put maps and labels in one order"
             )
 
 

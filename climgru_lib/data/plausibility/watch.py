@@ -36,10 +36,10 @@ class Watch:
         self._anomalies: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
         self._warm: dict[str, np.ndarray] = {}
         self._wet: dict[str, np.ndarray] = {}
-        self._tas: tuple[str, np.ndarray, np.ndarray] | None = None
+        self._tas: tuple[np.ndarray, np.ndarray] | None = None
 
     def see(self, ssp: str, name: str, values: np.ndarray) -> None:
-        """Look at one variable of one scenario, dims as in `VARIABLES` without ``ssp``; the order is that of the table."""
+        """Look at one variable of one scenario, dims as in `VARIABLES` without ``ssp``, in the order of the table."""
         if problems := check_values(name, values, ssp, self._months):
             self.found.problems += problems
         elif name == "CO2":
@@ -82,7 +82,7 @@ class Watch:
     def _see_target(self, ssp: str, name: str, maps: np.ndarray) -> None:
         known = ~withheld_maps(maps)
         if name == "tas":
-            self._tas = (ssp, maps, known)
+            self._tas = (maps, known)
         elif name == "pr":
             self._see_pair(ssp, maps, known)
         if not known.any():
@@ -104,7 +104,9 @@ class Watch:
 
     def _see_pair(self, ssp: str, pr: np.ndarray, known: np.ndarray) -> None:
         """Look at tas and pr of one scenario together, then let go of tas."""
-        (_, tas, warm), self._tas = self._tas, None
+        if self._tas is None:  # it breaks the contract
+            return
+        (tas, warm), self._tas = self._tas, None
         if (alone := (warm != known).any(axis=1)).any():
             self.found.problems.append(
                 f"tas and pr of {ssp} are not withheld together in {span(self._months, alone)}, where one of them is "
@@ -136,6 +138,7 @@ class Watch:
         weather.check_coupling(self._warm, self._wet, self.found)
         for name, anomalies in self._anomalies.items():
             weather.check_exchange(name, anomalies, self._months, self.found)
+        self.found.merge(list(self._means["CO2"]))
         return self.found
 
 

@@ -16,7 +16,8 @@ YEAR = 12
 #: Share of the cells that repeat the month before or the western neighbour, above the median month. None do in CESM2;
 #: packed or very dry fields repeat some, a third of a map more than usual is no weather.
 REPEATED = (0.15, 0.3)
-#: Root-mean-square difference of a map to those a year before and after, over the median month: at most 1.9 in CESM2, 2.5 on coarse grids;
+#: Root-mean-square difference of a map to those a year before and after, over the median month: at most 1.9 in CESM2,
+#: 2.5 on coarse grids;
 #: a map of another season lies 6 times as far.
 UNUSUAL = (3.0, 4.0)
 #: The same between two members, over that of a member's years: .9 to 1.1 for independent weather.
@@ -32,14 +33,18 @@ SEASON = 3  # months
 REMEMBERED, AROUND, EXCHANGED = 0.35, 24, (0.3, 0.5)
 
 
-def check_repeats(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings) -> None:
+def check_repeats(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find maps that stand still from month to month, or are flat in part, such as half a map of zeros."""
-    still = np.zeros(known.shape)
-    still[1:] = (maps[1:] == maps[:-1]).mean(axis=(2, 3))
-    still[1:][~(known[1:] & known[:-1])] = 0
+    still, again = _equal_to_before(maps, known, 1), _equal_to_before(maps, known, YEAR)
     flat = (maps[..., 1:] == maps[..., :-1]).mean(axis=(2, 3))
     flat[~known] = 0
-    for share, what in ((still, "repeat the month before"), (flat, "are one constant")):
+    for share, what in (
+        (still, "repeat the month before"),
+        (again, "repeat the year before"),
+        (flat, "are one constant"),
+    ):
         excess = share - np.median(share[known])
         worst = excess.max(axis=1)
         where = span(months, worst > REPEATED[0]) if (worst > REPEATED[0]).any() else ""
@@ -47,8 +52,17 @@ def check_repeats(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, mont
         found.judge(float(worst.max()), *REPEATED, line)
 
 
-def check_members(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray,
-                  found: Findings) -> None:
+def _equal_to_before(maps: np.ndarray, known: np.ndarray, lag: int) -> np.ndarray:
+    """Return the share of the cells that equal those some months before, shape (time, member)."""
+    share = np.zeros(known.shape)
+    share[lag:] = (maps[lag:] == maps[:-lag]).mean(axis=(2, 3))
+    share[lag:][~(known[lag:] & known[:-lag])] = 0
+    return share
+
+
+def check_members(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find members that are copies of each other, in all months or in some."""
     sample = maps[:, :, :: max(1, maps.shape[2] // 12)]
     for one, other in itertools.combinations(range(len(members)), 2):
@@ -70,8 +84,9 @@ def deviations(maps: np.ndarray) -> np.ndarray:
     return maps[YEAR:-YEAR] - (maps[: -2 * YEAR] + maps[2 * YEAR :]) / 2
 
 
-def check_sizes(name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray,
-                found: Findings) -> None:
+def check_sizes(
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray, found: Findings
+) -> None:
     """Find months that are unlike the same month of the years around them."""
     if len(maps) < 6 * YEAR:
         return
@@ -107,7 +122,7 @@ def _coupling(warm: np.ndarray, wet: np.ndarray, shift: int = 0, turn: int = 0) 
 
 
 def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], found: Findings) -> None:
-    """Compare the weather of tas and pr, from `coupled_sample` by scenario: it agrees in the same month and cell alone."""
+    """Compare the weather of tas and pr, from `coupled_sample` by scenario: it agrees in one month and cell alone."""
     for ssp in warm:
         n_lon = warm[ssp].shape[2]
         readings = {
@@ -122,8 +137,9 @@ def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], foun
         readings |= {f"that of {other}": _coupling(warm[ssp], wet[other]) for other in wet if other != ssp}
         own, best = max(_coupling(warm[ssp], wet[ssp]), 1e-12), max(readings, key=readings.get)
         if readings[best] > COUPLED_SEEN * np.median([*readings.values()]):
-            line = f"pr of {ssp} goes with tas {readings[best] / own:.1f} times as well if it is read as {best}; mend its labels"
-            found.judge(readings[best] / own, *COUPLED_BETTER, line)
+            better = readings[best] / own
+            line = f"pr of {ssp} goes with tas {better:.1f} times as well if it is read as {best}; mend its labels"
+            found.judge(better, *COUPLED_BETTER, line)
 
 
 def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
@@ -137,7 +153,7 @@ def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
 
 
 def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
-    """Find months from which on the difference of two open scenarios is turned over: they have changed places.
+    """Find open scenarios that are copies, or months in which their difference is turned over: they changed places.
 
     Parameters
     ----------
@@ -146,6 +162,11 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
     """
     for one, other in itertools.combinations(maps, 2):
         apart = maps[one] - maps[other]
+        same = (apart == 0).all(axis=2).any(axis=1)
+        begun = np.flatnonzero(~same)[:1]  # a common past, such as a historical run
+        if apart.shape[2] and (same[begun[0] :].any() if begun.size else True):
+            found.problems.append(f"{name} of {one} and {other} is identical in {span(months, same)}; one is a copy")
+            continue
         if apart.shape[2] == 0 or len(apart) < 6 * YEAR:
             continue
         sums = np.cumsum(np.concatenate([np.zeros_like(apart[:1]), apart], dtype=np.float64), axis=0)
@@ -158,4 +179,6 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
         turned = (kept < -EXCHANGED[0]).any(axis=1)
         if turned.any():
             line = f"{name} of {one} and {other} change places in {span(months[SEASON : SEASON + len(kept)], turned)}"
-            found.judge(-float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again")
+            found.judge(
+                -float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again"
+            )

@@ -43,9 +43,7 @@ class ResidualGP(nn.Module):
 
     Notes
     -----
-    Kernel ridge regression, the mean of a Gaussian process (Rasmussen and Williams 2006, chapter 2). Lengths and
-    signals were chosen on the five folds of `splits.folds` with three CESM2 members to 2100, for pattern scaling;
-    the optimum is flat, and they are kept for the other prior. On an unseen scenario little is gained, or lost.
+    Kernel ridge regression, the mean of a Gaussian process (Rasmussen and Williams 2006, chapter 2).
     """
 
     def __init__(self, grid: tuple[int, int], prior: str = "pattern_scaling", n_targets: int = 2):

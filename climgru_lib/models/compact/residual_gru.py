@@ -61,25 +61,7 @@ class ResidualGru(nn.Module):
     The convolutional GRU is that of Ballas et al. (2016, arXiv:1511.06432) in PyTorch's variant, which resets after
     the convolution; the patterns are EOFs (Lorenz 1956), and the gate is ours.
 
-    Settings were chosen on two CESM2 members to 2090. Kaggle score, mean of three seeds, on the five folds of
-    `splits.folds`, their mean, and the last 360 months of two scenarios as if they were unseen:
-
-    ==============================  =====  =====  =====  =====  =====  =====  ======  ======
-    Prediction                       D126   D585   L126  L370m  L585m   mean  ssp126  ssp585
-    ==============================  =====  =====  =====  =====  =====  =====  ======  ======
-    energy balance                   .771   .777   .824   .763   .748   .777    .751    .745
-    ... and Gaussian process         .722   .757   .825   .768   .741   .763    .753    .745
-    ... and Conv-GRU, no gate        .708   .766   .927   .853   .748   .800    .861    .769
-    ... and Conv-GRU, gate of 1      .708   .757   .825   .781   .746   .764    .751    .748
-    ... and Conv-GRU, gate of 0.5    .709   .764   .824   .763   .746   .761    .751    .745
-    ... and both, as it is           .713   .757   .824   .764   .744   .760    .751    .745
-    ==============================  =====  =====  =====  =====  =====  =====  ======  ======
-
-    With seed 0, D126, D585, L370m and L585m score .743 in the mean; .747 with a window of one month, or with 8 modes.
-
-    All these are scores of a selection. ``clean`` and ``unseen:ssp370`` were looked at with the Conv-GRU alone (.732
-    and .709) after the table had favoured both and before both were adopted; the energy balance is not blind to
-    ssp370 either, see `EnergyBalance`.
+    How its settings were chosen, and on which months, stands in the book's page "How it was found".
     """
 
     trained = True

@@ -9,7 +9,7 @@ from ...grid import area_weights
 from ..simple import lagged
 
 #: Diffusion about 0.6 W m-2 K-1, as in models fitted to today's climate; feedback that of CESM2, 0.63 W m-2 K-1
-#: (Zelinka et al. 2020, doi:10.1029/2019GL085782). 0.2 and 0.5 were tried too; see `EnergyBalance` for where.
+#: (Zelinka et al. 2020, doi:10.1029/2019GL085782).
 DIFFUSION_OVER_FEEDBACK = 1.0
 
 # The overturning: its heat transport is lost once the warming since the start, lagged, nears a scale.

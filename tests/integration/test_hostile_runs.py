@@ -1,0 +1,247 @@
+"""Somebody else's run directory: whatever it holds, it opens as a run or is refused in one line, before it is built."""
+
+import json
+import os
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from test_training import LATE, TINY, train
+
+from climgru_lib.cli import main
+from climgru_lib.contract import InputError
+from climgru_lib.data import tensors
+from climgru_lib.predict import Emulator
+from climgru_lib.training import runs
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    data = tensors.prepare(dataset, "published", LATE)
+    return train(replace(TINY, epochs=1), data, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture
+def foreign(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def refusal(call, *arguments) -> str:
+    """Return the one line in which something is refused."""
+    with pytest.raises(InputError) as refused:
+        call(*arguments)
+    (line,) = str(refused.value).splitlines()
+    return line
+
+
+def sized(**changes):
+    """Change sizes of the recipe's architecture."""
+    return lambda run: run["recipe"]["architecture"].update(changes)
+
+
+def placed(*keys, value):
+    """Put a value at a place within run.json."""
+
+    def change(run):
+        *path, last = keys
+        for key in path:
+            run = run[key]
+        run[last] = value
+
+    return change
+
+
+NUMBERS = ("input_mean", "input_std", "target_mean", "target_std")
+CHANGES = {
+    "unknown field": placed("colour", value="red"),
+    "grid": placed("grid", value=[100_000, 100_000]),
+    "grid of another shape": placed("grid", value=[8]),
+    "longitudes": placed("lon", value=[0.0, 1.0]),
+    "latitudes": placed("lat", value=[100.0] * 8),
+    "hidden": sized(hidden=1_000_000),
+    "layers": sized(layers=10_000_000),
+    "width": sized(width="wide"),
+    "negative": sized(head=-3),
+    "window": placed("recipe", "window", value=10**9),
+    "epochs": placed("recipe", "epochs", value="many"),
+    "loss": placed("recipe", "loss", value={"tas_l1": None}),
+    "seed": placed("seed", value=[1]),
+    "name": placed("recipe", "name", value="tiny\nand more"),
+    "no model": placed("recipe", "model", value="skynet"),
+    "channels": placed("channels", value=["CO2"]),
+    "targets": placed("targets", value=["tas", "tas"]),
+    "trained": placed("trained", value={"ssp126": "always"}),
+    "normaliser": placed("normalizer", value={}),
+    "deviation": placed("normalizer", "input_std", value=[0] * 6),
+    **{f"{name} is text": placed("normalizer", name, value="x") for name in NUMBERS},
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_changed_run_is_refused(foreign, kind):
+    content = json.loads((foreign / runs.RUN).read_text())
+    CHANGES[kind](content)
+    (foreign / runs.RUN).write_text(json.dumps(content))
+    assert "run" in refusal(Emulator.open, foreign)
+
+
+def test_every_field_is_needed_or_has_its_meaning_without(foreign):
+    content = json.loads((foreign / runs.RUN).read_text())
+    optional = {"schema", "withheld", "loss", "added", "numerics", "precision", "threads", "device", "targets"}
+    optional |= {"climgru", "python", "torch", "numpy", "xarray", "lat", "lon", "wall_seconds", "peak_memory_mb"}
+    for name in content:
+        (foreign / runs.RUN).write_text(json.dumps({key: value for key, value in content.items() if key != name}))
+        if name in optional:
+            assert Emulator.open(foreign)
+        else:
+            assert name in refusal(Emulator.open, foreign) or name == "status"
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "x", -1, True, 10**30])
+def test_every_field_has_its_type(foreign, value):
+    content = json.loads((foreign / runs.RUN).read_text())
+    for name in content:
+        if name == "loss" and value == {}:
+            continue  # that of a recipe without one
+        (foreign / runs.RUN).write_text(json.dumps({**content, name: value}))
+        try:
+            Emulator.open(foreign)
+        except InputError as error:
+            assert "\n" not in str(error)
+        else:
+            assert type(value) in (dict, list, str, int) or name == "numerics", name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "3", "null", "{", "[" * 100_000, '{"a":' * 100_000, "NaN", '{"schema": 99}', "\x00\x01", "9" * 5000],
+    ids=range(11),
+)
+def test_a_file_that_is_no_run_is_refused(foreign, text):
+    (foreign / runs.RUN).write_text(text)
+    assert "damaged" in (line := refusal(Emulator.open, foreign)) or "later version" in line
+
+
+def header(length):
+    return struct.pack("<Q", length) + b"{}"
+
+
+def reshaped(content):
+    return {name: value.flatten() if value.ndim > 1 else value for name, value in content.items()}
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", header(10**10), header(2), header(2**63)])
+def test_weights_that_are_none_are_refused(foreign, content):
+    (foreign / runs.WEIGHTS).write_bytes(content)
+    assert "weights.safetensors cannot be used" in refusal(Emulator.open, foreign)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        reshaped,
+        lambda content: dict(list(content.items())[1:]),
+        lambda content: content | {"more": torch.ones(1)},
+        lambda content: {"ln1.weight": torch.ones(10**6)},
+    ],
+)
+def test_weights_of_another_network_are_refused(foreign, change):
+    save_file(change(load_file(foreign / runs.WEIGHTS)), foreign / runs.WEIGHTS)
+    assert "weights.safetensors cannot be used" in refusal(Emulator.open, foreign)
+
+
+def test_scores_that_are_none_are_refused_before_anything_is_computed(foreign, store, capsys):
+    for text in ("[]", "{", "3", "[" * 100_000):
+        (foreign / runs.SCORES).write_text(text)
+        before = (foreign / runs.SCORES).read_bytes()
+        capsys.readouterr()
+        assert main(["evaluate", str(foreign), "--data", str(store)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "metrics.json" in line
+        assert (foreign / runs.SCORES).read_bytes() == before
+
+
+def test_curves_that_are_none_are_refused(dataset, tmp_path):
+    data = tensors.prepare(dataset, "published", LATE)
+    run = train(replace(TINY, epochs=1), data, tmp_path / "run")
+    runs.write_json(run / runs.RUN, runs.read_run(run) | {"status": "unfinished"})
+    (run / runs.CHECKPOINT).unlink()
+    (run / runs.CURVES).write_text("colour\nred\n")
+    assert "metrics.csv is no file of curves" in refusal(lambda: train(replace(TINY, epochs=1), data, run, resume=True))
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_a_small_checkpoint_takes_no_memory(store, tmp_path):
+    torch.save({"state_dict": Call(bytearray, 6_200_000_000)}, tmp_path / "small.ckpt")
+    assert (tmp_path / "small.ckpt").stat().st_size < 2000
+    command = [sys.executable, "-m", "climgru_lib.cli", "import", "small.ckpt", "run", "--data", str(store)]
+    limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (4_000_000_000,) * 2)  # noqa: E731
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limit, env=os.environ | {"PYTHONPATH": path}
+    )
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "names 'builtins.bytearray'" in line or "names '__builtin__.bytearray'" in line
+
+
+def test_a_network_of_many_pathways_is_refused_unbuilt(store, tmp_path, capsys):
+    state = {f"model.ln{number}.weight": torch.ones(1) for number in range(2000)}
+    torch.save({"state_dict": state}, tmp_path / "wide.ckpt")
+    assert main(["import", str(tmp_path / "wide.ckpt"), str(tmp_path / "run"), "--data", str(store)]) == 2
+    assert "2000 parameters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("architecture.dropout=7.0", "from 0 to below 1"),
+        ("architecture.layers=100000", "from 1 to 64"),
+        ("architecture.hidden=0", "from 1 to"),
+    ],
+)
+def test_sizes_that_cannot_be_trained_are_refused(store, tmp_path, capsys, setting, message):
+    command = ["train", str(tmp_path / "run"), "--recipe", "compact-final", "--data", str(store), "--set", setting]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_without_weight_is_refused():
+    with pytest.raises(InputError, match="nothing would be learned"):
+        replace(TINY, loss={"tas_l1": 0.0, "pr_mse": 0})
+
+
+@pytest.mark.parametrize("recipe", ["pattern-scaling", "pattern-scaling-gp", "energy-balance"])
+def test_forcings_that_stand_still_give_no_result(raw, tmp_path, recipe):
+    from climgru_lib.data.tensors import prepare
+    from climgru_lib.training import recipes
+
+    still = raw.copy()
+    for name in ("CO2", "CH4", "SO2", "BC"):
+        still[name] = raw[name] * 0 + np.float64(raw[name].mean())
+    from climgru_lib.contract import standardise
+
+    data = prepare(standardise(still), recipes.named(recipe).season, LATE)
+    try:
+        run = train(recipes.named(recipe), data, tmp_path / "run")
+    except InputError as error:
+        assert "cannot be fitted" in str(error) or "energy balance" in str(error)
+    else:
+        assert all(torch.isfinite(value).all() for value in load_file(run / runs.WEIGHTS).values())

@@ -1,0 +1,82 @@
+"""The book is made without the network, of what the code and the kept rows say."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from climgru_lib.contract import VARIABLES
+from climgru_lib.training.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+
+
+def module(name: str):
+    pytest.importorskip("sphinx", reason="the extra `book` is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BOOK))
+        return importlib.import_module(name)
+
+
+@pytest.fixture(scope="module")
+def filled():
+    pages = module("pages")
+    return lambda name: pages.filled((BOOK / f"{name}.md").read_text())
+
+
+def test_what_a_browser_would_fetch_is_found():
+    page = """<link rel="stylesheet" href="_static/a.css"><link rel="canonical" href="https://a.org/">
+    <link rel="preload stylesheet" href="//b.org/b.css"><script src="https://c.org/c.js"></script><script>1</script>
+    <a href="https://d.org/">elsewhere</a><img src="e.png"><img alt="" src="http://f.org/f.png">"""
+    assert module("rendering").fetches(page) == ["//b.org/b.css", "https://c.org/c.js", "http://f.org/f.png"]
+
+
+def test_a_formula_becomes_mathml_with_its_brackets():
+    found = module("rendering")._mathml(r"\Big\langle \tfrac{1}{K} x \Big\rangle_t", "block")
+    assert re.search(r'<math [^>]*display="block"', found)
+    assert "⟨" in found and "⟩" in found and "<mfrac" in found and "\\" not in found
+
+
+def test_a_page_that_asks_for_what_there_is_not_fails():
+    with pytest.raises(Exception, match="no_such_table"):
+        module("pages").filled("{{ no_such_table() }}")
+    with pytest.raises(ValueError, match="unpack"):
+        module("pages").filled('{{ cell("recipes", "score", label="no such recipe") }}')
+
+
+def test_the_command_line_reference_has_every_command_and_option(filled):
+    sections = re.split(r"^## ", filled("command_line"), flags=re.M)[1:]
+    found = {text.splitlines()[0]: re.findall(r"^\| `(.+?)` \|", text, re.M) for text in sections}
+    assert {"climgru data make", "climgru submission score", "climgru course", "climgru splits"} <= set(found)
+    assert found["climgru data make"] == ["DEST", "--months N", "--members N", "--seed N"]
+    assert r"--device auto\|cpu\|cuda" in found["climgru train"]
+    assert "unseen:&lt;ssp>" in filled("command_line")  # "<ssp>" would be a tag
+
+
+def test_tables_have_every_variable_recipe_and_notebook(filled):
+    assert re.findall(r"^\| `(\w+)` \|", filled("data_contract"), re.M)[: len(VARIABLES)] == list(VARIABLES)
+    assert re.findall(r"^## (.+)$", filled("recipes"), re.M) == list(RECIPES)
+    linked = re.findall(r"^\| \[(\d\d) .+?\]\(notebooks/(\w+)\.ipynb\)", filled("course"), re.M)
+    assert [name for _, name in linked] == sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    assert all(name.startswith(number) for number, name in linked)
+
+
+def test_the_reference_of_a_room_has_its_public_names_once():
+    text = module("reference").face("data")
+    for name in ("open_dataset", "prepare", "Split"):
+        assert len(re.findall(rf":: climgru_lib\.data\.{name}$", text, re.M)) == 1
+    of_splits = text.split("automodule:: climgru_lib.data.splits")[1].split("..")[0]
+    assert {"Split", "Stretch"} <= set(re.findall(r"\w+", of_splits.partition(":exclude-members:")[2]))
+
+
+def test_the_image_for_binder_has_what_the_course_needs_and_no_cuda():
+    course, image = (
+        yaml.safe_load((ROOT / folder / "environment.yml").read_text())["dependencies"] for folder in ("", ".binder")
+    )
+    left_out = re.search(r"# book\n(.*?)  - pip\n", (ROOT / "environment.yml").read_text(), re.S).group(1)
+    needed = [line for line in course if isinstance(line, str) and f"- {line}\n" not in left_out]
+    assert [line.replace("pytorch-cpu", "pytorch") for line in image] == needed
+    assert any(line.startswith("pytorch-cpu") for line in image)

@@ -1,0 +1,176 @@
+"""Stores as they come: stamps, units, packing, names, files without targets; the right answer or one line."""
+
+import os
+import shutil
+import warnings
+
+import cftime
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import write_store
+
+from climgru_lib import contract
+from climgru_lib.contract import DataError, DataWarning, InputError
+from climgru_lib.data import manifest, tensors
+from climgru_lib.data.store import check_whole, open_dataset
+
+pytestmark = pytest.mark.filterwarnings("ignore::climgru_lib.contract.DataWarning")
+
+
+def opened(raw, tmp_path, **options):
+    path = tmp_path / f"data-{len(list(tmp_path.iterdir()))}.nc"
+    raw.to_netcdf(path, **options)
+    return open_dataset(path)
+
+
+def test_a_month_is_that_within_its_bounds(raw, tmp_path):
+    edges = [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 1) for i in range(157)]
+    raw = raw.assign_coords(time=edges[1:])
+    raw["time"].attrs["bounds"] = "time_bnds"
+    raw["time_bnds"] = (("time", "nbnd"), np.array([edges[:-1], edges[1:]]).T)
+    with pytest.warns(DataWarning, match="the months are those of time_bnds, from 2015-01 on"):
+        dataset = opened(raw, tmp_path)
+    assert contract.month_labels(dataset)[[0, -1]].tolist() == ["2015-01", "2027-12"]
+    years = raw.assign(time_bnds=(("time", "nbnd"), np.array([edges[:-1], [edges[-1]] * 156]).T))
+    with pytest.raises(DataError, match="time_bnds spans 31 to 4745 days"):
+        opened(years, tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_celsius_and_flux_are_converted_and_said(raw, tmp_path, packed):
+    other = raw.assign(
+        tas=(raw.tas - 273.15).assign_attrs(units="degC"), pr=(raw.pr / 86400).assign_attrs(units="kg m-2 s-1")
+    )
+    other["tas"][1] = 0.0
+    encoding = {"tas": {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -32768}} if packed else {}
+    with pytest.warns(DataWarning, match="tas is given in degC; it is converted to K"):
+        dataset = opened(other, tmp_path, encoding=encoding)
+    keep = [0, 2, 3]
+    np.testing.assert_allclose(dataset["tas"].values[keep], raw["tas"].values[keep], atol=0.0051 if packed else 1e-4)
+    np.testing.assert_allclose(dataset["pr"].values, raw["pr"].values, rtol=1e-6)
+    assert tensors.load(dataset).suspicions[:2] == [
+        "tas is given in degC; it is converted to K",
+        "pr is given in kg m-2 s-1; it is converted to mm/day",
+    ]
+
+
+def test_packed_inputs_come_back_within_half_a_step(raw, tmp_path):
+    raw["SO2"].values[:, :, 0] = 0
+    names = ("SO2", "rsdt")
+    low, high = ({name: float(f(raw[name])) for name in names} for f in (np.min, np.max))
+    encoding = {
+        name: {
+            "dtype": "int16",
+            "scale_factor": (high[name] - low[name]) / 65534,
+            "add_offset": (high[name] + low[name]) / 2,
+            "_FillValue": -32768,
+        }
+        for name in names
+    }
+    data = tensors.load(opened(raw, tmp_path, encoding=encoding), "none", ["ssp126"])
+    for channel, name in ((1, "SO2"), (4, "rsdt")):
+        got, truth = data.scenarios["ssp126"].inputs[:, channel].numpy(), raw[name].values[0].clip(min=0)
+        assert np.abs(got - truth).max() < 0.51 * encoding[name]["scale_factor"]
+        assert got.min() >= 0
+
+
+def test_latitude_and_longitude_as_names_and_two_dimensional_degrees(raw, tmp_path):
+    plain = contract.standardise(raw)
+    one_grid = plain.rename(lat="latitude", lon="longitude")
+    xr.testing.assert_identical(contract.standardise(one_grid), plain)
+    wide = raw.assign_coords(
+        lat=(("x", "y"), np.tile(raw.y.values, (12, 1))), lon=(("x", "y"), np.tile(raw.x.values[:, None], (1, 8)))
+    )
+    counted = wide.assign_coords(y=np.arange(8), x=np.arange(12))
+    xr.testing.assert_identical(contract.standardise(counted), plain)
+    counted["lat"].values[0, 0] += 5
+    with pytest.raises(DataError, match="lat depends on both y and x; interpolate"):
+        contract.standardise(counted)
+
+
+def test_forcings_alone_count_as_withheld(raw, tmp_path):
+    alone = tensors.load(opened(raw.drop_vars(["tas", "pr", "member_id"]), tmp_path))
+    assert alone.open_scenarios == []
+    assert alone.suspicions[0].startswith("tas, pr are not given")
+    assert (alone.scenarios["ssp126"].inputs[:, 0, 0, 0].numpy() == raw["CO2"].values[0].astype("f4")).all()
+    raw["tas"][3], raw["pr"][3] = np.nan, np.nan
+    assert tensors.load(contract.standardise(raw)).open_scenarios == ["ssp126", "ssp370"]
+
+
+def test_a_ragged_ensemble_is_named(raw):
+    raw["tas"][2, :, 1] = np.nan
+    with pytest.raises(DataError, match=r"tas is missing \(NaN\) in every month of ssp370 for member number 2"):
+        tensors.load(contract.standardise(raw))
+
+
+def test_chunks_of_zeros_may_be_left_out_where_zero_is_the_fill_value(raw, tmp_path):
+    encoding = {name: {"chunks": (1, 60, 3, 8, 12), "fill_value": 0.0} for name in ("tas", "pr")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr on the strings of its third version
+        raw.to_zarr(tmp_path / "v3.zarr", zarr_format=3, encoding=encoding)
+    assert not (tmp_path / "v3.zarr" / "tas" / "c" / "1").exists()
+    assert check_whole(tmp_path / "v3.zarr")[1].problems == []
+    shutil.rmtree(tmp_path / "v3.zarr" / "tas" / "c" / "2" / "1")
+    problems = check_whole(tmp_path / "v3.zarr")[1].problems
+    assert "tas and pr of ssp370 are not withheld together in 2020-01 .. 2024-12" in problems[0]
+
+
+@pytest.mark.parametrize("coordinate", ["y", "time", "ssp"])
+def test_a_damaged_coordinate_is_named(store, tmp_path, coordinate):
+    broken = shutil.copytree(store, tmp_path / "broken.zarr")
+    chunk = broken / coordinate / "0"
+    chunk.write_bytes(chunk.read_bytes()[:5])
+    with pytest.raises(InputError, match=f"coordinate {coordinate} cannot be read; the file is damaged"):
+        open_dataset(broken)
+
+
+def test_dates_without_units_in_a_store(raw, tmp_path):
+    path = write_store(raw.assign_coords(time=np.arange(156)), tmp_path / "numbers.zarr")
+    with pytest.raises(DataError, match="time holds no dates; give it units"):
+        open_dataset(path)
+
+
+def test_a_folder_of_files_and_a_pipe_are_no_store(raw, tmp_path):
+    raw[["tas"]].to_netcdf(tmp_path / "tas.nc")
+    with pytest.raises(InputError, match=r"it holds 1 files such as tas.nc; merge them"):
+        open_dataset(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is no file"):
+        open_dataset(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("dim", "labels", "words"),
+    [
+        ("y", np.deg2rad(np.linspace(-78.75, 78.75, 8)), "radians"),
+        ("y", np.linspace(-100, 100, 8), "beyond the poles"),
+        ("y", [-70, -50, -30, 10, -10, 30, 50, 70], "lat is out of order: 10 is followed by -10"),
+        ("y", [-70, np.nan, -30, -10, 10, 30, 50, 70], "lat is not a number at position 1"),
+        ("x", np.arange(12) * 33.0, "once around the Earth and on"),
+    ],
+)
+def test_labels_that_are_no_places_are_refused(raw, dim, labels, words):
+    with pytest.raises(DataError, match=words):
+        contract.standardise(raw.assign_coords({dim: labels}))
+
+
+def test_longitudes_may_cross_the_date_line(raw):
+    crossing = (raw.x.values + 180) % 360
+    moved = raw.assign_coords(x=crossing, longitude=(raw.longitude.values + 180) % 360)
+    assert contract.standardise(moved)["lon"].values.tolist() == crossing.tolist()
+
+
+def test_the_manifest_finds_a_flipped_bit_on_request_and_another_size_at_once(store, tmp_path):
+    path = shutil.copytree(store, tmp_path / "copy.zarr")
+    manifest.write_manifest(path)
+    assert manifest.check_manifest(path) == []
+    one, other = path / "tas" / "0.0.0.0.0", path / "tas" / "2.0.0.0.0"
+    content = one.read_bytes()
+    one.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert manifest.check_manifest(path, contents=False) == []
+    assert "tas/0.0.0.0.0 differs from the manifest" in manifest.check_manifest(path)[0]
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    with pytest.raises(DataError, match=r"tas/0.0.0.0.0 differs from the manifest"):
+        open_dataset(path)
