@@ -1,6 +1,7 @@
 """Filling the pages: ``{{ ... }}`` calls a public function of `drawings`, `measured` or `reference`."""
 
 import inspect
+import json
 
 import drawings
 import measured
@@ -20,7 +21,19 @@ def filled(text: str) -> str:
     return Environment(undefined=StrictUndefined).from_string(text).render(FUNCTIONS)
 
 
+def described(notebook: str) -> str:
+    """Return a notebook whose pictures have their captions as description, and whose solutions are folded."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        kept = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.get("outputs", [])]
+        if captions := [caption for caption in kept if caption]:
+            cell["metadata"]["mystnb"] = {"image": {"alt": " ".join(captions)}}
+        if "solution" in cell["metadata"].get("tags", []):
+            cell["metadata"]["tags"].append("hide-input")
+    return json.dumps(content)
+
+
 def render(app, name: str, source: list[str]) -> None:
-    """Fill a page as Sphinx reads it; notebooks stay as they are."""
-    if not name.startswith("notebooks/"):
-        source[0] = filled(source[0])
+    """Fill a page as Sphinx reads it; notebooks are described instead."""
+    change = described if name.startswith("notebooks/") else filled
+    source[0] = change(source[0])

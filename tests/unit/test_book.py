@@ -1,6 +1,7 @@
 """The book is made without the network, of what the code and the kept rows say."""
 
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -105,3 +106,16 @@ def test_commands_in_text_are_accepted(path):
     assert found
     for line in found:
         cli._parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_a_notebook_keeps_the_captions_of_its_pictures_and_folds_its_solutions():
+    picture = {"output_type": "display_data", "data": {"image/png": ""}, "metadata": {"image/png": {"alt": "A line."}}}
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "{{ stays }}"},
+        {"cell_type": "code", "metadata": {}, "source": "draw()", "outputs": [picture]},
+        {"cell_type": "code", "metadata": {"tags": ["solution"]}, "source": "42", "outputs": []},
+    ]
+    told = json.loads(module("pages").described(json.dumps({"cells": cells})))["cells"]
+    assert told[0] == cells[0]
+    assert told[1]["metadata"] == {"mystnb": {"image": {"alt": "A line."}}}
+    assert told[2]["metadata"]["tags"] == ["solution", "hide-input"]
