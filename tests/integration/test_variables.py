@@ -136,7 +136,7 @@ def test_tables_files_and_maps_follow(warm, tmp_path):
     assert main([*arguments, str(tmp_path / "map.png")]) == 0
     assert (tmp_path / "map.png").stat().st_size > 5000
     viewer.controls.variable.value = "tasmax"
-    assert [mesh.cmap.name for mesh in viewer.meshes] == ["thermal", "balance"]
+    assert [mesh.cmap.name for mesh in viewer.meshes] == ["cmo.thermal", "cmo.balance"]
 
 
 def test_an_ensemble_follows(warm, tmp_path):
