@@ -129,6 +129,7 @@ def test_tables_files_and_maps_follow(warm, tmp_path):
             "long_name": "Daily Maximum Near-Surface Air Temperature",
             "units": "K",
             "cell_methods": "time: mean",
+            "units_metadata": "temperature: on_scale",  # CF 1.11: a temperature, not a difference of two
         }
     viewer = maps.Viewer(str(file))
     assert viewer.controls.variable.options == SOME
