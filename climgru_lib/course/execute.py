@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import os
 import sys
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from ..contract import InputError
 from ..data.paths import EMBEDDED, output_dir, require_source
+from ..maps.canvas import small
 from . import notebooks, readme_picture
 
 CELL_SECONDS = {"quick": 900, "full": None}
@@ -151,8 +153,8 @@ def _environment(changes: dict[str, str]):
 def scrub(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Drop from an executed notebook what differs from run to run, in place.
 
-    Timings, widget state, injected parameters and stderr go; cell ids and execution counts are made regular, so that
-    two executions of one notebook differ only where their results do.
+    Timings, widget state, injected parameters and stderr go, and most colours of pictures; cell ids and execution
+    counts are made regular, so that two executions of one notebook differ only where their results do.
     """
     notebook.metadata = nbformat.from_dict(
         {
@@ -176,7 +178,16 @@ def scrub(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 output.execution_count = count
             for view in ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"):
                 output.get("data", {}).pop(view, None)
+            if picture := output.get("data", {}).get("image/png"):
+                output.data["image/png"] = _small(picture)
     return notebook
+
+
+def _small(picture: str) -> str:
+    """Return a PNG, in base64, with few colours, see `canvas.small`; as it is if it has a palette already."""
+    png = base64.b64decode(picture)
+    has_palette = png[25] == 3  # the colour type, in the header of every PNG
+    return picture if has_palette else base64.b64encode(small(png)).decode()
 
 
 def unscrubbed(folder: Path) -> list[Path]:

@@ -1,5 +1,7 @@
 """The papermill driver: order, parameters, failures; nbval and the number check notice planted faults."""
 
+import base64
+import io
 import json
 import os
 import shutil
@@ -7,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from climgru_lib.cli import main
 from climgru_lib.contract import InputError
@@ -66,6 +71,21 @@ def test_scrubbing_makes_two_executions_equal(folder, tmp_path):
         texts.append(nbformat.writes(execute.scrub(nbformat.read(path, as_version=4))))
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["cells"][1]["execution_count"] == 2
+
+
+def test_scrubbing_leaves_few_colours_all_near_their_own_and_is_done_once():
+    hue = np.linspace(0, 1, 40_000).reshape(200, 200)  # every colour of a map with two ends and white between
+    full = (255 * matplotlib.colormaps["RdBu_r"](hue)).round().astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(full).save(buffer, "png")
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {"image/png": ""})])
+    cell.outputs[0].data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+    once = execute.scrub(nbformat.v4.new_notebook(cells=[cell]))
+    picture = once.cells[0].outputs[0].data["image/png"]
+    left = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")).astype(int)
+    assert len(np.unique(left.reshape(-1, 3), axis=0)) <= 256
+    assert np.abs(left - full[..., :3]).max() < 0.1 * 255
+    assert execute.scrub(once).cells[0].outputs[0].data["image/png"] == picture
 
 
 def nbval(path: Path) -> subprocess.CompletedProcess:
