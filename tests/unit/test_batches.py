@@ -49,6 +49,7 @@ def labelled(split) -> EmulationData:
         one,
         one,
         "",
+        suspicions=[],
         normalizer=None,
         split=split,
     )
