@@ -38,6 +38,12 @@ class Samples:
     labels: tuple[str, ...]
     caption: str
 
+    def apart(self) -> Samples:
+        """Return the same months, each as a value of its own."""
+        months = self.index.shape[1]
+        labels = tuple(label for label in self.labels for _ in range(months))
+        return Samples(self.index.reshape(-1, 1), np.repeat(self.years, months), labels, self.caption)
+
 
 @dataclass(frozen=True)
 class Period:
@@ -156,7 +162,8 @@ class Period:
         """The calendar months that it is made of."""
         if not self.monthly:
             return self.months
-        return tuple(sorted({count % 12 + 1 for count in range(self.first, self.last + 1)}))
+        found = tuple(count % 12 + 1 for count in range(self.first, min(self.last, self.first + 11) + 1))
+        return YEAR if len(found) == len(YEAR) else found
 
     @property
     def name(self) -> str:

@@ -33,9 +33,11 @@ class Statistic:
     unit : str
         With the variable's own as ``{}``.
     fewest : int
-        Values in time that it needs.
+        Values in time that it needs; of each calendar month if ``seasonless``.
     linear : bool
         Whether members may be averaged before it; the mean of members has less weather than any of them.
+    seasonless : bool
+        Whether the mean annual cycle of monthly values is left out.
     """
 
     label: str
@@ -44,20 +46,28 @@ class Statistic:
     unit: str = "{}"
     fewest: int = 1
     linear: bool = True
+    seasonless: bool = False
 
 
 def _mean(values: xr.DataArray, _) -> xr.DataArray:
     return values.mean("time")
 
 
+def _less_cycle(values: xr.DataArray) -> xr.DataArray:
+    """Subtract the mean of each calendar month; that of all values where they are one a year."""
+    return values - values.groupby("month").mean().sel(month=values.month)
+
+
 def _trend(values: xr.DataArray, _) -> xr.DataArray:
-    """Return the least-squares slope per decade."""
-    decades = (values.time - values.time.mean()) / 10
-    return (values * decades).sum("time", skipna=False) / (decades**2).sum("time")
+    """Return the least-squares slope per decade, with an intercept for each calendar month."""
+    decades = _less_cycle(values.time / 10)
+    return (_less_cycle(values) * decades).sum("time", skipna=False) / (decades**2).sum("time")
 
 
 def _std(values: xr.DataArray, _) -> xr.DataArray:
-    return values.std("time", ddof=1)
+    """Return the standard deviation about the mean of each calendar month, each of which takes one degree."""
+    given = values.notnull().sum("time") - np.unique(values.month).size
+    return np.sqrt((_less_cycle(values) ** 2).sum("time", min_count=1) / given.where(given > 0))
 
 
 def _quantile(values: xr.DataArray, level: float | None) -> xr.DataArray:
@@ -73,8 +83,8 @@ STATISTICS = {
     "mean": Statistic("", "field", _mean),
     "change": Statistic("Change of", "difference", _mean),
     "percent": Statistic("Relative change of", "difference", _mean, "%"),
-    "std": Statistic("Standard deviation of", "spread", _std, fewest=2, linear=False),
-    "trend": Statistic("Trend of", "difference", _trend, "{} per decade", fewest=3),
+    "std": Statistic("Standard deviation of", "spread", _std, fewest=2, linear=False, seasonless=True),
+    "trend": Statistic("Trend of", "difference", _trend, "{} per decade", fewest=3, seasonless=True),
     "quantile": Statistic("Quantile {level:g} of", "field", _quantile, fewest=2, linear=False),
     "exceedance": Statistic(
         "Probability above {level:g} {unit} of", "share", _share_above, "dimensionless", linear=False
@@ -97,7 +107,9 @@ class Selection:
         The only one by default.
     statistic : str
         A name of `STATISTICS`: ``percent`` is a change relative to the baseline; ``std`` (n - 1 in the denominator),
-        ``trend`` (per decade), ``quantile`` and ``exceedance`` are over the values in time.
+        ``trend`` (per decade), ``quantile`` and ``exceedance`` are over the values in time. Of single months, changes
+        are from the same calendar month, and ``std`` and ``trend`` leave the mean annual cycle out; ``quantile`` and
+        ``exceedance`` do so with a baseline.
     baseline : str, optional
         Years such as ``2015-2034``, whose same calendar months a change is counted from; by default the first 20. With
         ``exceedance`` it is the change that exceeds ``level``.
@@ -144,10 +156,13 @@ class Selection:
         statistic = STATISTICS[self.statistic]
         averaged = statistic.linear and self.members == "mean"
         samples, values = self.values(chosen, averaged)
-        if values.sizes["time"] < statistic.fewest:
+        counts = np.unique(values.month, return_counts=True)[1]
+        there = counts.min() if statistic.seasonless else counts.sum()
+        if there < statistic.fewest:
+            of_each = " of each calendar month" if statistic.seasonless and counts.size > 1 else ""
             raise InputError(
-                f"a {self.statistic} needs {statistic.fewest} values in time, '{self.period}' has "
-                f"{values.sizes['time']}; choose more years, or months as in 2081-01..2090-12"
+                f"a {self.statistic} needs {statistic.fewest} values in time{of_each}, '{self.period}' has {there}; "
+                "choose more years"
             )
         when = samples.caption if samples else ""
         if self.baseline or self.statistic in CHANGES:
@@ -160,15 +175,22 @@ class Selection:
             kind = "spread" if self.members == "spread" else kind
         return out.rename(self.variable).assign_attrs(self._attrs(field), kind=kind, when=when, members=told)
 
-    def values(self, field: xr.DataArray, averaged: bool = False) -> tuple[Samples | None, xr.DataArray]:
-        """Return the values in time of a field, in memory, time in years; over the mean of members if ``averaged``."""
+    def values(
+        self, field: xr.DataArray, averaged: bool = False, apart: bool = False
+    ) -> tuple[Samples | None, xr.DataArray]:
+        """Return the values in time of a field, in memory, time in years, with the calendar month that each begins in.
+
+        Over the mean of members if ``averaged``, and every month as a value of its own if ``apart``.
+        """
         calendar = calendar_of(field)
         if calendar is None:
             if self.period != "all":
                 raise InputError("the maps have no time; leave the period out")
-            samples, picked, months = None, field.expand_dims("time").load(), 1
+            samples, picked, months, begins = None, field.expand_dims("time").load(), 1, [0]
         else:
             samples = Period.parse(self.period).samples(*calendar)
+            samples = samples.apart() if apart else samples
+            begins = calendar[1][samples.index[:, 0]] if calendar[1] is not None else np.ones(len(samples.index), int)
             picked, months = field.isel(time=samples.index.ravel()).load(), samples.index.shape[1]
         self._require_given(picked)
         picked = picked.drop_vars([name for name in picked.coords if name not in (MEMBER, "lat", "lon")])
@@ -176,7 +198,7 @@ class Selection:
         if averaged and MEMBER in picked.dims:
             picked = picked.mean(MEMBER)
         values = picked.coarsen(time=months).mean() if months > 1 else picked
-        return samples, values.assign_coords(time=samples.years if samples else [0.0])
+        return samples, values.assign_coords(time=samples.years if samples else [0.0], month=("time", begins))
 
     def chosen(self, field: xr.DataArray) -> tuple[xr.DataArray, str]:
         """Return the field of the members that are wanted, and what they are in words."""
@@ -213,12 +235,14 @@ class Selection:
             raise InputError(f"{self.variable} is withheld in '{self.period}': maps are stored as zeros")
 
     def _less_baseline(self, field: xr.DataArray, values: xr.DataArray, averaged: bool) -> tuple[xr.DataArray, str]:
-        samples, early = replace(self, period=self.base(field)).values(field, averaged)
-        before = early.mean("time")
+        apart = Period.parse(self.period).monthly
+        samples, early = replace(self, period=self.base(field)).values(field, averaged, apart)
+        before = early.groupby("month").mean().sel(month=values.month)
         if self.statistic == "percent":
             if self.variable in contract.VARIABLES and contract.VARIABLES[self.variable].low > 0:
                 raise InputError(f"{self.variable} has no natural zero, a percentage of it says nothing; use 'change'")
-            return 100 * (values - before) / before.where(before > 0), samples.caption
+            level = before.mean("time")
+            return 100 * (values - before) / level.where(level > 0), samples.caption
         return values - before, samples.caption
 
     def _attrs(self, field: xr.DataArray) -> dict[str, str]:

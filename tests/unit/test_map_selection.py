@@ -139,6 +139,37 @@ def test_a_month_is_written_one_way():
     assert Period.parse("JJAS 2050").months == (6, 7, 8, 9)
 
 
+def seasons_only(slope=0.0):
+    """One member of 20 years: an annual cycle of 40 K, and ``slope`` K per decade; no weather."""
+    data = ensemble(members=1, ssps=("ssp370",), years=20).isel(member_id=0, ssp=0)
+    n = np.arange(240)
+    cycle = 280 - 20 * np.cos(2 * np.pi * n / 12) + slope * n / 120
+    tas = xr.DataArray(cycle, dims="time", coords={"time": data.time}) + 0 * data.tas
+    return open_source(data.assign(tas=tas.transpose("time", "lat", "lon").assign_attrs(units="K")))
+
+
+@pytest.mark.parametrize("period", ["2025-01..2034-12", "2025-01..2030-06", "2025-04..2030-08"])
+def test_months_with_no_change_but_the_season_have_no_trend_change_or_exceedance(period):
+    """A regression with an intercept for each month finds a slope beside an annual cycle exactly."""
+    asked = {"variable": "tas", "period": period}
+    still, warming = seasons_only(), seasons_only(0.6)
+    for statistic in ("trend", "std"):
+        np.testing.assert_allclose(Selection(**asked, statistic=statistic).of(still), 0, atol=1e-9)
+    np.testing.assert_allclose(Selection(**asked, statistic="trend").of(warming), 0.6, rtol=1e-9)
+    since = {"baseline": "2015-2024"}
+    np.testing.assert_allclose(Selection(**asked, **since, statistic="change").of(still), 0, atol=1e-9)
+    above = Selection(**asked, **since, statistic="exceedance", level=2.0)
+    np.testing.assert_array_equal(above.of(still), 0)
+    np.testing.assert_allclose(Selection(**asked, **since, statistic="quantile", level=0.9).of(still), 0, atol=1e-9)
+
+
+def test_a_change_of_months_over_new_year_and_a_trend_of_a_year_of_months():
+    found = Selection("tas", "2030-12..2031-02", statistic="change", baseline="2016-2025").of(seasons_only(0.6))
+    np.testing.assert_allclose(found, 0.06 * 10.5, rtol=1e-6)  # winter 2031 from the mean of 2016 to 2025
+    with pytest.raises(InputError, match=r"3 values in time of each calendar month, .* has 2; choose more years"):
+        Selection("tas", "2030-01..2031-12", statistic="trend").of(seasons_only())
+
+
 def test_months_withheld_as_zeros_are_refused_also_within_a_period():
     data = ensemble().sel(ssp="ssp126").load()
     data.tas[100] = 0
