@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -47,6 +47,14 @@ class Sheet:
     def title(self) -> str:
         """Scenario, time and members."""
         return ", ".join(part for key, part in self.told.items() if part and key != "source")
+
+    def on(self, first: xr.DataArray) -> Sheet:
+        """Return the sheet with its maps and dots in the order of cells of another map."""
+        dots = tuple(
+            None if within is None else on_grid_of(drawn.copy(data=within), first).values
+            for drawn, within in zip(self.maps.values(), self.dots)
+        )
+        return replace(self, maps={title: on_grid_of(drawn, first) for title, drawn in self.maps.items()}, dots=dots)
 
 
 def look(
@@ -197,13 +205,14 @@ def draw(
     """
     frame = frame or Frame()
     first = next(iter(sheets[0].maps.values()))
+    sheets = [sheet.on(first) for sheet in sheets]
     common = {key: part for key, part in sheets[0].told.items() if all(part == other.told[key] for other in sheets)}
     drawn = {}
     for place, sheet in enumerate(sheets):
         own = [part for key, part in sheet.told.items() if key not in common]
         for title, values in sheet.maps.items():
             parts = own if len(sheets) > 1 and len(sheet.maps) == 1 else [*own, title]
-            drawn[", ".join(filter(None, parts)) + " " * place] = on_grid_of(values, first).values
+            drawn[", ".join(filter(None, parts)) + " " * place] = values.values
     across = len(sheets[0].maps)
     width = width or (6.0 if len(drawn) == 1 else PANEL_WIDTH)
     columns = across if across > 1 else min(len(sheets), 3)

@@ -9,7 +9,7 @@ from scipy.stats import t as student
 from shapely import box
 
 from climgru_lib.contract import InputError
-from climgru_lib.maps import Region, Selection, open_source
+from climgru_lib.maps import Region, Selection, open_source, plot
 from climgru_lib.maps.comparison import chance_limit, compare
 from climgru_lib.maps.period import Period, require_month
 from climgru_lib.maps.profiles import hovmoller, series
@@ -287,3 +287,23 @@ def test_a_series_and_zonal_means_by_hand():
     np.testing.assert_allclose(
         zonal, seasonal(data.tas, range(1, 13), (2015, 2054)).mean(("lon", "member_id")), rtol=1e-6
     )
+
+
+def test_dots_of_a_source_in_another_convention_of_longitudes_lie_on_its_cells():
+    """Only the eastern half of the Earth warms: the western half is dotted, in both panels."""
+    data = ensemble(ssps=("ssp370",), years=20).isel(ssp=0)
+    noise = np.random.default_rng(0).normal(size=data.tas.shape)
+    jump = 5.0 * ((data.lon < 180) & (data.time.dt.year >= 2025))
+    data["tas"] = (280 + jump + data.tas.copy(data=noise)).transpose(*data.tas.dims).assign_attrs(units="K")
+    shifted = data.assign_coords(lon=(data.lon + 180) % 360 - 180).sortby("lon")
+    asked = {"statistic": "change", "baseline": "2015-2024", "stipple": True}
+    figure = plot([data, shifted], "tas", "2025-2034", **asked)
+    yearly = seasonal(data.tas, range(1, 13), (2015, 2034))
+    change = (yearly[10:].mean("year") - yearly[:10].mean("year")).mean("member_id")
+    blocks = yearly.coarsen(year=10).mean().var("member_id", ddof=1).mean("year")
+    within = np.abs(change) <= student.ppf(0.975, 4) * np.sqrt(2 * blocks)
+    expected = {(float(lat), float(lon)) for lat in data.lat for lon in data.lon if within.sel(lat=lat, lon=lon)}
+    assert len(expected) > 90 and min(lon for _, lon in expected) > 180
+    for ax in (ax for ax in figure.axes if hasattr(ax, "projection")):
+        (dots,) = [drawn.get_offsets() for drawn in ax.collections if len(drawn.get_offsets()) > 5]
+        assert {(round(lat, 6), round(lon % 360, 6)) for lon, lat in dots} == expected
