@@ -14,6 +14,13 @@ from .places import BOXES, Region
 from .selection import Selection
 from .sources import MEMBER, Source, calendar_of, on_grid_of
 
+DOTTED = ("mean", "change")  # statistics of which chance is known
+
+
+class NoDots(InputError):
+    """What is looked at cannot be dotted: nothing tells what internal variability allows."""
+
+
 GLOBAL = Region("global", *BOXES["global"])
 
 
@@ -26,7 +33,7 @@ class Comparison:
     reference, subject, difference : DataArray, dims (lat, lon)
         The difference is ``subject - reference``.
     within : array of bool, shape (lat, lon), optional
-        Where the difference is within what internal variability allows; None where that is not known.
+        Where the difference is within what internal variability allows; None where that is not asked for.
     """
 
     reference: xr.DataArray
@@ -58,7 +65,7 @@ def compare(
     Raises
     ------
     InputError
-        If one lacks what is asked for, or units or cells differ.
+        If one lacks what is asked for, or units or cells differ; `NoDots` where dots cannot be made.
     """
     other = other or replace(selection, members="mean")
     subject = selection.of(source)
@@ -68,13 +75,13 @@ def compare(
     kind = "difference of shares" if subject.kind == "share" else "difference"
     difference = (subject - base).rename(subject.name).assign_attrs(subject.attrs, kind=kind)
     limit = None
-    if stipple and selection.members != "spread":
+    if stipple:
         averaged = [_averaged(source, selection), _averaged(reference, other) or 1]
         limit = chance_limit(other, reference, subject, sum(1 / count for count in averaged if count))
     return Comparison(base, subject, difference, None if limit is None else np.abs(difference.values) <= limit)
 
 
-def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share: float = 1.0) -> np.ndarray | None:
+def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share: float = 1.0) -> np.ndarray:
     """Return how far a mean or a change may lie from another by internal variability alone; see `score.chance`.
 
     Parameters
@@ -90,18 +97,25 @@ def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share:
 
     Returns
     -------
-    array, shape (lat, lon), or None
-        None for other statistics, with fewer than two members, or for months that do not make whole years.
+    array, shape (lat, lon)
+
+    Raises
+    ------
+    NoDots
+        For other statistics, for a spread, with fewer than two members, or for months that do not make whole years.
     """
+    if selection.statistic not in DOTTED or selection.members == "spread":
+        asked = "spread" if selection.members == "spread" else selection.statistic
+        raise NoDots(f"no dots for '{asked}': chance is known for {' and '.join(DOTTED)} only; leave the dots out")
     period = Period.parse(selection.period)
     field = noise.field(selection.variable, selection.scenario)
     calendar = calendar_of(field)
-    if selection.statistic not in ("mean", "change") or field.sizes.get(MEMBER, 1) < 2 or calendar is None:
-        return None
+    if field.sizes.get(MEMBER, 1) < 2 or calendar is None:
+        raise NoDots(f"no dots: {noise.name} has no members and times that show internal variability")
     periods = [period] + ([Period.parse(selection.base(field))] if selection.statistic == "change" else [])
     lengths = [part.samples(*calendar).index.size / len(part.calendar_months) for part in periods]
     if any(length != int(length) for length in lengths):
-        return None
+        raise NoDots(f"no dots for '{selection.period}': its months do not make whole years")
     _, yearly = replace(selection, period=period.name or "all").values(field)
     found = [chance.variance_of_mean(yearly.values, int(length)) for length in lengths]
     limit = chance.allowed(share * sum(variance for variance, _ in found), min(freedom for _, freedom in found))

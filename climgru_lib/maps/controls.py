@@ -114,10 +114,15 @@ class Controls:
             self.period.value.strip() or "all",
             self.scenario.value,
             statistic,
-            self.baseline.value.strip() or None,
+            self.since if statistic != "mean" else None,
             self.level.value if statistic in ("quantile", "exceedance") else None,
             self.members.value,
         )
+
+    @property
+    def since(self) -> str | None:
+        """The years of the baseline that were typed."""
+        return self.baseline.value.strip() or None
 
     def suit_level(self, middle: Callable[[], float]) -> None:
         """Give a quantile a level from 0 to 1, and exceedance, when it is first asked for, the middle of the map."""

@@ -135,6 +135,8 @@ class Selection:
             raise InputError(f"a quantile needs a level from 0 to 1, got {self.level}")
         if self.statistic == "exceedance" and self.level is None:
             raise InputError("exceedance needs a level: the threshold in the unit of the variable")
+        if self.baseline and self.statistic == "mean":
+            raise InputError("a mean has no baseline; choose the statistic 'change'")
         Period.parse(self.period)
 
     def of(self, source: Source) -> xr.DataArray:

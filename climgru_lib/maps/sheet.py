@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..contract import InputError
 from .canvas import PANEL_WIDTH, MapRow, Panel
-from .comparison import GLOBAL, chance_limit, compare
+from .comparison import GLOBAL, NoDots, chance_limit, compare
 from .looks import robust_limits
 from .places import Frame, Region
 from .rows import panel_of, rmse_note
@@ -86,10 +87,16 @@ def look(
         Of the RMSE; the Earth by default.
     noise : Source, optional
         Whose members show internal variability where there is no reference; the source by default.
+
+    Raises
+    ------
+    InputError
+        If something is not there; `NoDots` where dots are asked for that cannot be made.
     """
     if reference is None:
         subject = selection.of(source)
-        stipple = stipple and selection.statistic == "change"
+        if stipple and selection.statistic == "mean":
+            raise NoDots("no dots on a mean by itself: choose the statistic 'change', or a truth to compare with")
         limit = chance_limit(selection, noise or source, subject) if stipple else None
         within = None if limit is None else np.abs(subject.values) <= limit
         return Sheet({source.name: subject}, ("values",), _told(source, subject), _dotted(within), (within,))
@@ -104,6 +111,14 @@ def look(
         return Sheet({difference: pair.difference}, ("difference",), told, note, (pair.within,))
     maps = {before: pair.reference, after: pair.subject, difference: pair.difference}
     return Sheet(maps, ("values", "values", "difference"), told, note, (None, None, pair.within))
+
+
+def look_dotted(selection: Selection, source: Source, *beside: Any, stipple: bool, **options: Any) -> tuple[Sheet, str]:
+    """Look with dots if they are wanted; without, and with the reason in words, where they cannot be made."""
+    try:
+        return look(selection, source, *beside, stipple=stipple, **options), ""
+    except NoDots as error:
+        return look(selection, source, *beside, **options), str(error)
 
 
 def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:

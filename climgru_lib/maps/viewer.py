@@ -22,7 +22,7 @@ from .period import Period
 from .places import Frame, Region
 from .profiles import graph_of
 from .selection import FIRST_YEARS, Selection
-from .sheet import Sheet, look, merged
+from .sheet import Sheet, look, look_dotted, merged
 from .sources import Source, calendar_of, on_grid_of, open_source
 from .stage import Stage
 
@@ -190,7 +190,7 @@ class Viewer:
         selection, beside = self.controls.selection(), self.controls.beside.value
         options = self.controls.options()
         if beside == ITS_CHANGE and selection.statistic == "mean":
-            options["statistic"] = "change"
+            options |= {"statistic": "change", "baseline": self.controls.since}
         if len(self.source.scenarios) > 1:
             both = beside in self.source.scenarios
             options["scenario"] = [beside, selection.scenario] if both else selection.scenario
@@ -240,22 +240,23 @@ class Viewer:
 
     def _look(self, selection: Selection, region: Region) -> tuple[Sheet, str]:
         """Return what to draw, and why it is not what was asked for."""
-        reference, other = self._beside(selection)
-        stipple, lacking = self.controls.stipple.value, ""
+        (reference, other), lacking = self._beside(selection), ""
+        stipple = self.controls.stipple.value
         if reference is not None:
             try:
-                return look(selection, self.source, reference, other, stipple=stipple, region=region), ""
+                return look_dotted(selection, self.source, reference, other, stipple=stipple, region=region)
             except InputError as error:
-                lacking = f"nothing to compare with: {error}"
+                lacking = f"{NOTHING} to compare with: {error}"
         noise = self._others.get(TRUTH) if reference is None else None
-        shown = look(selection, self.source, stipple=stipple, noise=noise)
         plain = selection.statistic == "mean" and selection.members != "spread"
         if self._calendar is None or not plain or (reference is None and self.controls.beside.value == NOTHING):
-            return shown, lacking
-        change = replace(selection, statistic="change")
+            shown, undotted = look_dotted(selection, self.source, stipple=stipple, noise=noise)
+            return shown, lacking or undotted
+        change = replace(selection, statistic="change", baseline=self.controls.since)
         base = Period.parse(change.base(self.source.field(selection.variable, selection.scenario)))
         names = ["emulator", f"emulator − its {f'{base.name} {base.first}–{base.last}'.strip()} mean"]
-        return merged(shown, look(change, self.source, stipple=stipple, noise=noise), names), lacking
+        changed, undotted = look_dotted(change, self.source, stipple=stipple, noise=noise)
+        return merged(look(selection, self.source), changed, names), lacking or undotted
 
     def _show(self) -> str:
         """Draw the maps; return what is lacking."""
@@ -264,7 +265,7 @@ class Viewer:
         frame, scale = Frame(Region.parse(controls.region.value), projection), controls.scale()
         sheet, lacking = self._look(selection, frame.region)
         kind = (replace(selection, period="all"), controls.beside.value, *scale.values())
-        told = " (no truth for this month)" if lacking and controls.beside.value == TRUTH else ""
+        told = " (no truth for this month)" if lacking.startswith(NOTHING) and controls.beside.value == TRUTH else ""
         self.image.value = self._stage.draw(sheet, frame, kind, scale, told)
         return lacking
 

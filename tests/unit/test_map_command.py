@@ -110,6 +110,8 @@ REFUSED = {
     "--month 2020-07 --out m.xyz": "must end in .png, .svg, .pdf",
     "--month 2020-07 --truth nothing.nc": "no data at nothing.nc",
     "--month 2020-07 --difference": "a difference needs a truth",
+    "--month 2020-07 --stipple": "no dots on a mean by itself: choose the statistic 'change', or a truth",
+    "--period 2024-2026 --statistic change --stipple": "no dots: one.nc has no members",
     "--month 2020-07 --projection Mercator": "unknown projection 'Mercator'; there are PlateCarree",
     "--month 2020-07 --extent atlantis": "unknown region 'atlantis'; there are global",
     "--month 2020-07 --limits 300 250": "a low and a high value",

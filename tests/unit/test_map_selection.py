@@ -119,6 +119,7 @@ def test_members_are_averaged_spread_or_picked_never_cut(dim):
         ({"statistic": "trend", "period": "2020"}, "needs 3 values in time"),
         ({"statistic": "quantile", "level": 90}, "from 0 to 1"),
         ({"statistic": "exceedance"}, "needs a level"),
+        ({"baseline": "2015-2034"}, "a mean has no baseline; choose the statistic 'change'"),
         ({"statistic": "percent"}, "no natural zero"),
         ({"scenario": None}, "holds several scenarios; choose of ssp126, ssp370"),
         ({"scenario": "ssp585"}, "no scenario ssp585"),
@@ -273,7 +274,8 @@ def test_of_a_change_both_periods_vary():
     parts = [yearly.coarsen(year=n).mean().var("member_id", ddof=1).mean("year") for n in (10, 20)]
     expected = student.ppf(0.975, 4) * np.sqrt(sum(parts))
     np.testing.assert_allclose(chance_limit(selection, source, selection.of(source)), expected, rtol=1e-6)
-    assert chance_limit(selection, open_source(data.isel(member_id=[0])), selection.of(source)) is None
+    with pytest.raises(InputError, match="no members"):
+        chance_limit(selection, open_source(data.isel(member_id=[0])), selection.of(source))
 
 
 def test_a_series_and_zonal_means_by_hand():
@@ -307,3 +309,21 @@ def test_dots_of_a_source_in_another_convention_of_longitudes_lie_on_its_cells()
     for ax in (ax for ax in figure.axes if hasattr(ax, "projection")):
         (dots,) = [drawn.get_offsets() for drawn in ax.collections if len(drawn.get_offsets()) > 5]
         assert {(round(lat, 6), round(lon % 360, 6)) for lon, lat in dots} == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"statistic": "percent"}, "no dots for 'percent'"),
+        ({"statistic": "trend"}, "no dots for 'trend'"),
+        ({}, "no dots on a mean by itself"),
+        ({"statistic": "change", "members": "spread"}, "no dots for 'spread'"),
+        ({"statistic": "change", "period": "2045-01..2050-06"}, "do not make whole years"),
+    ],
+)
+def test_dots_that_cannot_be_made_are_refused_in_one_line(asked, message):
+    data = ensemble(ssps=("ssp370",)).isel(ssp=0)
+    given = {"variable": "pr", "period": "2045-2054"} | asked
+    with pytest.raises(InputError, match=message):
+        plot(data, **given, stipple=True)
+    assert plot(data, **given) is not None

@@ -258,3 +258,21 @@ def test_a_viewer_leaves_a_picture_for_readers_without_a_kernel(monkeypatch):
     assert "application/vnd.jupyter.widget-view+json" in alive and "kernel" in alive["text/plain"]
     assert "image/png" not in alive
     assert isinstance(viewer.widget, widgets.VBox)
+
+
+def test_why_there_are_no_dots_is_said_and_a_baseline_counts_for_the_change_alone():
+    viewer = maps.Viewer(forecast(), period="2045-2054")
+    mean = viewer.meshes[0].get_array().copy()
+    viewer.controls.stipple.value = True
+    assert len(viewer.meshes) == 2 and "has no members" in viewer.message.value
+    viewer.controls.baseline.value = "2035-2044"
+    yearly = seasonal(forecast().tas, range(1, 13), (2035, 2054))
+    np.testing.assert_array_equal(viewer.meshes[0].get_array(), mean)
+    change = yearly.sel(year=slice(2045, 2054)).mean("year") - yearly.sel(year=slice(2035, 2044)).mean("year")
+    np.testing.assert_allclose(viewer.meshes[1].get_array(), change, atol=1e-9)
+    assert "statistic='change', baseline='2035-2044'" in viewer.code()
+    beside = maps.Viewer(forecast(), ensemble(), period="2045-2054")
+    beside.controls.stipple.value = True
+    beside.controls.statistic.value = "trend"
+    assert "trend" in beside.message.value and "no dots for" in beside.message.value and len(beside.meshes) == 3
+    assert "no truth" not in beside.figure.get_suptitle()
