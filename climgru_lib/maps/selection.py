@@ -15,6 +15,7 @@ from .looks import long_name_of
 from .period import Period, Samples
 from .sources import MEMBER, Source, calendar_of
 
+ROUNDING = 1e-12  # relative
 Kind = Literal["field", "difference", "spread", "share"]
 
 
@@ -53,9 +54,15 @@ def _mean(values: xr.DataArray, _) -> xr.DataArray:
     return values.mean("time")
 
 
+def _less(values: xr.DataArray, mean: xr.DataArray) -> xr.DataArray:
+    """Subtract; what rounding alone leaves is 0."""
+    left = values - mean
+    return left.where((np.abs(left) > ROUNDING * np.abs(mean)) | left.isnull(), 0.0)
+
+
 def _less_cycle(values: xr.DataArray) -> xr.DataArray:
     """Subtract the mean of each calendar month; that of all values where they are one a year."""
-    return values - values.groupby("month").mean().sel(month=values.month)
+    return _less(values, values.groupby("month").mean().sel(month=values.month))
 
 
 def _trend(values: xr.DataArray, _) -> xr.DataArray:
@@ -182,7 +189,8 @@ class Selection:
     ) -> tuple[Samples | None, xr.DataArray]:
         """Return the values in time of a field, in memory, time in years, with the calendar month that each begins in.
 
-        Over the mean of members if ``averaged``, and every month as a value of its own if ``apart``.
+        A value of several months is NaN where one of them is. Over the mean of members if ``averaged``,
+        and every month as a value of its own if ``apart``.
         """
         calendar = calendar_of(field)
         if calendar is None:
@@ -199,7 +207,7 @@ class Selection:
         picked = picked.astype(np.float64)
         if averaged and MEMBER in picked.dims:
             picked = picked.mean(MEMBER)
-        values = picked.coarsen(time=months).mean() if months > 1 else picked
+        values = picked.coarsen(time=months).reduce(np.mean) if months > 1 else picked
         return samples, values.assign_coords(time=samples.years if samples else [0.0], month=("time", begins))
 
     def chosen(self, field: xr.DataArray) -> tuple[xr.DataArray, str]:
@@ -244,8 +252,8 @@ class Selection:
             if self.variable in contract.VARIABLES and contract.VARIABLES[self.variable].low > 0:
                 raise InputError(f"{self.variable} has no natural zero, a percentage of it says nothing; use 'change'")
             level = before.mean("time")
-            return 100 * (values - before) / level.where(level > 0), samples.caption
-        return values - before, samples.caption
+            return 100 * _less(values, before) / level.where(level > 0), samples.caption
+        return _less(values, before), samples.caption
 
     def _attrs(self, field: xr.DataArray) -> dict[str, str]:
         """Return unit and label of the map."""

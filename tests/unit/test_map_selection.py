@@ -10,6 +10,7 @@ from shapely import box
 
 from climgru_lib.contract import InputError
 from climgru_lib.maps import Region, Selection, open_source, plot
+from climgru_lib.maps.cells import Cells
 from climgru_lib.maps.comparison import chance_limit, compare
 from climgru_lib.maps.period import Period, require_month
 from climgru_lib.maps.profiles import hovmoller, series
@@ -327,3 +328,24 @@ def test_dots_that_cannot_be_made_are_refused_in_one_line(asked, message):
     with pytest.raises(InputError, match=message):
         plot(data, **given, stipple=True)
     assert plot(data, **given) is not None
+
+
+def test_a_year_with_a_month_without_data_is_no_value():
+    """January 2045 is 280 - 10 K in the season: a mean of the eleven others would be 0.9 K too warm."""
+    data = ensemble(members=1, ssps=("ssp370",)).isel(ssp=0, member_id=0)
+    data.tas[360, 3] = np.nan
+    source = open_source(data)
+    assert np.isnan(Selection("tas", "2045").of(source)[3]).all()
+    found = Selection("tas", "2045-2047").of(source)
+    expected = seasonal(data.tas, range(1, 13), (2045, 2047))
+    np.testing.assert_allclose(found[3], expected[1:, 3].mean("year"), rtol=1e-9)
+    np.testing.assert_allclose(found[4], expected[:, 4].mean("year"), rtol=1e-9)
+
+
+@pytest.mark.parametrize("statistic", ["trend", "change"])
+def test_a_field_that_stays_the_same_has_a_white_map(statistic):
+    data = ensemble(members=1, ssps=("ssp370",), years=20).isel(ssp=0, member_id=0)
+    data["tas"] = (0 * data.tas + 287.3).assign_attrs(units="K")
+    (cells,) = plot(data, "tas", "2016-2031", statistic=statistic, baseline="2018-2024").findobj(Cells)
+    np.testing.assert_array_equal(cells.get_array(), 0)
+    assert (cells.norm.vmin, cells.norm.vmax) == (-1, 1)
