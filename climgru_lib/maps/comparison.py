@@ -89,7 +89,7 @@ def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share:
     selection : Selection
         With the statistic ``mean``, or ``change``, whose baseline varies as well.
     noise : Source
-        Members that show internal variability.
+        Members that show internal variability; months that are withheld count for nothing.
     like : DataArray, dims (lat, lon)
         For the order of the cells.
     share : float
@@ -116,7 +116,8 @@ def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share:
     lengths = [part.samples(*calendar).index.size / len(part.calendar_months) for part in periods]
     if any(length != int(length) for length in lengths):
         raise NoDots(f"no dots for '{selection.period}': its months do not make whole years")
-    _, yearly = replace(selection, period=period.name or "all").values(field)
+    given = field.isel(time=~selection.withheld(field))
+    _, yearly = replace(selection, period=period.name or "all").values(given)
     found = [chance.variance_of_mean(yearly.values, int(length)) for length in lengths]
     limit = chance.allowed(share * sum(variance for variance, _ in found), min(freedom for _, freedom in found))
     return on_grid_of(yearly.isel({MEMBER: 0, "time": 0}).copy(data=limit), like).values

@@ -237,11 +237,16 @@ class Selection:
             years = f"{first[0].split()[-1]}-{first[-1].split()[-1]}"
         return f"{name} {years}".strip()
 
-    def _require_given(self, field: xr.DataArray) -> None:
-        """Raise `InputError` for maps of a target that are withheld: stored as zeros."""
+    def withheld(self, field: xr.DataArray) -> np.ndarray:
+        """Return which times of a target are withheld, in a member at least: stored as zeros; shape (time,)."""
         known = contract.VARIABLES.get(self.variable)
-        zero = contract.withheld_maps(field.values) & (field.values[..., 0, 0] == 0)
-        if known and known.role == "target" and zero.any():
+        values = field.transpose("time", ..., "lat", "lon").values
+        zero = contract.withheld_maps(values) & (values[..., 0, 0] == 0)
+        return zero.reshape(len(values), -1).any(axis=1) & bool(known and known.role == "target")
+
+    def _require_given(self, field: xr.DataArray) -> None:
+        """Raise `InputError` for maps of a target that are withheld."""
+        if self.withheld(field).any():
             raise InputError(f"{self.variable} is withheld in '{self.period}': maps are stored as zeros")
 
     def _less_baseline(self, field: xr.DataArray, values: xr.DataArray, averaged: bool) -> tuple[xr.DataArray, str]:

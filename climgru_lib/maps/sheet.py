@@ -107,6 +107,11 @@ def look(
     told, difference = _told(source, pair.subject), f"{source.name} − {reference.name}"
     if pair.subject.scenario != pair.reference.scenario:
         told["scenario"], difference = "", f"{pair.subject.scenario} − {pair.reference.scenario}"
+    if alone and pair.subject.when != pair.reference.when:
+        raise InputError(
+            f"{source.name} is of {pair.subject.when}, {reference.name} of {pair.reference.when}: a difference alone "
+            "would not tell; choose the period and baseline that both have"
+        )
     if alone:
         return Sheet({difference: pair.difference}, ("difference",), told, note, (pair.within,))
     maps = {before: pair.reference, after: pair.subject, difference: pair.difference}

@@ -349,3 +349,24 @@ def test_a_field_that_stays_the_same_has_a_white_map(statistic):
     (cells,) = plot(data, "tas", "2016-2031", statistic=statistic, baseline="2018-2024").findobj(Cells)
     np.testing.assert_array_equal(cells.get_array(), 0)
     assert (cells.norm.vmin, cells.norm.vmax) == (-1, 1)
+
+
+def test_a_difference_alone_of_two_periods_is_refused():
+    truth = ensemble(ssps=("ssp370",)).isel(ssp=0)
+    late = truth.isel(member_id=0, drop=True).isel(time=slice(240, None))
+    for asked in ({}, {"statistic": "change", "period": "2045-2054"}):
+        with pytest.raises(InputError, match="a difference alone would not tell"):
+            plot(late, "tas", **asked, truth=truth, difference=True)
+    alone = plot(late, "tas", "2045-2054", truth=truth, difference=True).findobj(Cells)[0]
+    yearly = seasonal(truth.tas, range(1, 13), (2045, 2054)).mean("year")
+    np.testing.assert_allclose(alone.get_array(), yearly[0] - yearly.mean("member_id"), atol=1e-9)
+
+
+def test_withheld_months_tell_nothing_of_internal_variability():
+    """Dots of an early decade are as from the 30 years that are there: three blocks of ten."""
+    data = ensemble(ssps=("ssp370",)).isel(ssp=0)
+    data.tas[360:] = 0
+    source, selection = open_source(data), Selection("tas", "2020-2029")
+    blocks = seasonal(data.tas, range(1, 13), (2015, 2044)).coarsen(year=10).mean()
+    expected = student.ppf(0.975, 6) * np.sqrt(blocks.var("member_id", ddof=1).mean("year"))
+    np.testing.assert_allclose(chance_limit(selection, source, selection.of(source)), expected, rtol=1e-6)
