@@ -181,7 +181,7 @@ def _map_command(parsers) -> None:
     draw.add_argument("--out", required=True, type=Path, metavar="FILE", help=".png, .svg, .pdf; .gif, .mp4: a film")
     draw.add_argument("--month", action="append", default=[], metavar="YYYY-MM", help="may be repeated")
     what = "2081-2100, 2085, 2080s, 'JJA 2081-2100', 'July 2085', 2081-01..2090-12, all (default); may be repeated"
-    draw.add_argument("--period", action="append", default=[], metavar="WHEN", help=what)
+    draw.add_argument("--period", action="append", default=[], metavar="WHEN", help=f"{what}; months count alike")
     draw.add_argument("--scenario", action="append", metavar="S", help="of a source with several; may be repeated")
     draw.add_argument(
         "--statistic", default="mean", help="mean (default), change, percent, std, trend, quantile or exceedance"

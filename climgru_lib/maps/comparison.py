@@ -118,6 +118,8 @@ def chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share:
         raise NoDots(f"no dots for '{selection.period}': its months do not make whole years")
     given = field.isel(time=~selection.withheld(field))
     _, yearly = replace(selection, period=period.name or "all").values(given)
+    if max(lengths) > yearly.sizes["time"]:
+        raise NoDots(f"no dots: {noise.name} has {yearly.sizes['time']} years that are not withheld")
     found = [chance.variance_of_mean(yearly.values, int(length)) for length in lengths]
     limit = chance.allowed(share * sum(variance for variance, _ in found), min(freedom for _, freedom in found))
     return on_grid_of(yearly.isel({MEMBER: 0, "time": 0}).copy(data=limit), like).values

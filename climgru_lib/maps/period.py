@@ -47,7 +47,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Period:
-    """Some calendar months of some years.
+    """Some calendar months of some years; months count alike in a mean, whatever their length in days.
 
     Parameters
     ----------

@@ -370,3 +370,5 @@ def test_withheld_months_tell_nothing_of_internal_variability():
     blocks = seasonal(data.tas, range(1, 13), (2015, 2044)).coarsen(year=10).mean()
     expected = student.ppf(0.975, 6) * np.sqrt(blocks.var("member_id", ddof=1).mean("year"))
     np.testing.assert_allclose(chance_limit(selection, source, selection.of(source)), expected, rtol=1e-6)
+    with pytest.raises(InputError, match="30 years that are not withheld"):
+        chance_limit(Selection("tas", "2015-2054"), source, selection.of(source))
