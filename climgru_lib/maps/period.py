@@ -150,7 +150,7 @@ class Period:
         if not whole.any():
             there = f"the months run from {_month(year, month, 0)} to {_month(year, month, -1)}"
             wanted = f"{self.name} {'' if self.first == NEVER else _span(self.first, self.last)}".strip()
-            raise InputError(f"there is no whole {wanted}; {there}")
+            raise InputError(f"there is no whole {wanted or 'year'}; {there}")
         index = index[starts[whole][:, None] + np.arange(len(self.months))]
         years = years[whole]
         labels = tuple(f"{self.name} {value}".strip() for value in years)

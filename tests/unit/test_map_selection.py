@@ -372,3 +372,8 @@ def test_withheld_months_tell_nothing_of_internal_variability():
     np.testing.assert_allclose(chance_limit(selection, source, selection.of(source)), expected, rtol=1e-6)
     with pytest.raises(InputError, match="30 years that are not withheld"):
         chance_limit(Selection("tas", "2015-2054"), source, selection.of(source))
+
+
+def test_a_file_of_one_month_is_refused_in_plain_words():
+    with pytest.raises(InputError, match="no whole year; the months run from 2015-04 to 2015-04"):
+        plot(ensemble(ssps=("ssp370",)).isel(ssp=0, time=[3]), "tas")
