@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from .cores import Projection, SharingCore
 from .encoders import CONVOLUTIONS
 
 
-class MapCore(SharingCore):
+class MapCore(SharingCore, ABC):
     """A recurrent core whose state is maps on the grid of the encoder.
 
     The months' part of the gates is convolved once a month and shared by windows. The state after the last month is
@@ -63,6 +64,6 @@ class MapCore(SharingCore):
             state, memory = self.step(month, state, memory)
         return self.project(state).unflatten(0, (batch, count))
 
+    @abstractmethod
     def step(self, month: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return state and memory after a month, of which the gates' part is given."""
-        raise NotImplementedError
