@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from climgru_lib.data.store import open_dataset
+from climgru_lib.grid import land_fraction
 
 SSP = ("ssp126", "ssp245", "ssp370", "ssp585")
 LAT, LON = np.linspace(-78.75, 78.75, 8), np.arange(12) * 30.0 + 15
@@ -19,19 +20,29 @@ def months_from_2015(count: int) -> list[cftime.DatetimeNoLeap]:
     return [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 15) for i in range(count)]
 
 
+def insolation(month: np.ndarray) -> np.ndarray:
+    """Return the daily mean at LAT in the middle of months (0 is January) on a circular orbit [W m-2]."""
+    latitude = np.deg2rad(LAT)
+    declination = np.deg2rad(23.44) * np.sin(2 * np.pi * (month[:, None] * 30.4 - 65) / 365)
+    half_day = np.arccos(np.clip(-np.tan(latitude) * np.tan(declination), -1, 1))
+    above = half_day * np.sin(latitude) * np.sin(declination)
+    return 1361 / np.pi * (above + np.cos(latitude) * np.cos(declination) * np.sin(half_day))
+
+
 def make_raw(n_months: int = 156, n_members: int = 3) -> xr.Dataset:
     """Return a store of the contract in memory: four scenarios, ssp245 withheld as zeros."""
     rng = np.random.default_rng(7)
     t, scale = np.arange(n_months), np.array([0.5, 1.0, 1.5, 2.0])[:, None]
     co2, ch4 = 1500 + scale * 4 * t, 0.4 - 0.0005 * t * (1.3 - scale)
-    season = np.cos(2 * np.pi * t / 12)
+    lag = 1.2 - land_fraction(LAT, LON)  # after January: the year follows the Sun by a month on land, by two at sea
+    season = np.cos(2 * np.pi * (t[:, None, None] - lag) / 12)
     ny, nx = len(LAT), len(LON)
     emission = 1e-11 * (1 + rng.random((4, n_months, ny, nx))) * np.exp(-t / 200)[:, None, None]
     emission[:, ::5, 0, 0] = EMISSION_RESIDUE
-    sun = 340 - 200 * np.sin(np.deg2rad(LAT))[:, None] * season[:, None, None] * np.ones(nx)
+    sun = insolation(t % 12)[:, :, None] * np.ones(nx)
     weather = rng.standard_normal((2, 4, n_months, n_members, ny, nx))
     warming = (co2 - 1500)[:, :, None, None, None] / 300
-    annual = (-15 * season[:, None] * np.sin(np.deg2rad(LAT)))[:, None, :, None]
+    annual = (-15 * season * np.sin(np.deg2rad(LAT))[:, None])[:, None]
     tas = 283 - 30 * np.sin(np.deg2rad(LAT))[:, None] ** 2 + annual + warming + weather[0]
     pr = 3 * np.exp(0.05 * annual + 0.02 * warming + 0.2 * weather[1])
     tas[1], pr[1] = 0, 0
