@@ -263,6 +263,7 @@ def test_the_spread_of_a_study_by_hand():
 def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
     table = spread.by_choice()
     assert {("loss", "dice"), ("features", "season"), ("architecture", "first-final")} <= set(table.index)
+    assert table.loc[("features", "season"), "labels"] == 6  # less the conditions that are choices of training
     dice = results.rows("dice")
     means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
     assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())
