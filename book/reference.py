@@ -156,3 +156,11 @@ def extensions() -> str:
 def example(name: str) -> str:
     """Return one of these files as code."""
     return f"```python\n{(EXTENSIONS / name).read_text().strip()}\n```"
+
+
+def planted() -> str:
+    """Return the faults that are planted to see tests fail."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    faults = import_module("robustness.planted").FAULTS
+    rows = [[fault.what, f"`climgru_lib/{fault.module}`", f"`tests/{fault.tests}`"] for fault in faults]
+    return markdown(["fault", "in", "noticed by"], rows)
