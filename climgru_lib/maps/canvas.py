@@ -25,6 +25,7 @@ from .places import Frame
 
 # Sizes in inches, multiples of 0.05 so that frames fall on whole pixels.
 PANEL_WIDTH = 4.0  # of a map in a row
+WIDTHS = {1: 6.0, 2: 5.0, 3: PANEL_WIDTH}  # by the maps in a row that is alone
 TALLEST = 3.4  # of a map; a higher one is made narrower
 NARROWEST = 3.6  # figure of one panel, so that its title has room
 MARGIN = 0.05  # left and right of a map

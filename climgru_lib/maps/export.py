@@ -56,16 +56,24 @@ def code(given: dict[str, Any], variable: str, period: str, options: dict[str, A
 
     Parameters
     ----------
-    given : dict of str to path, Dataset or None
-        ``source`` and ``truth``; what is no path is named ``prediction`` and ``truth``.
+    given : dict of str to path, Dataset or list
+        ``source`` and what stands beside it; what is no path is named ``prediction``, ``truth`` and ``other``.
     variable, period : str
     options : dict
         Further arguments; those that are None are left out.
     """
-    named = {
-        key: repr(str(one)) if isinstance(one, str | Path) else key for key, one in given.items() if one is not None
-    }
-    source = "prediction" if named["source"] == "source" else named["source"]
-    asked = {"truth": named["truth"]} if "truth" in named else {}
-    asked |= {key: repr(value) for key, value in options.items() if value is not None}
-    return f"maps.plot({', '.join([source, repr(variable), repr(period), *(f'{k}={v}' for k, v in asked.items())])})"
+    names = {"source": "prediction", "noise": "truth"}
+    named = {key: _written(one, names.get(key, key)) for key, one in given.items()}
+    asked = {key: _written(value, key) for key, value in options.items() if value is not None}
+    parts = [named.pop("source"), repr(variable), repr(period), *(f"{k}={v}" for k, v in (named | asked).items())]
+    return f"maps.plot({', '.join(parts)})"
+
+
+def _written(value: Any, name: str) -> str:
+    """Return a value as code; what cannot be written is named. Scenarios in a list belong to one prediction."""
+    if isinstance(value, list):
+        parts = [one for one in value if isinstance(one, str | Path)]
+        return f"maps.open_source({[str(one) for one in parts] if len(parts) == len(value) else name})"
+    if isinstance(value, Path):
+        return repr(str(value))
+    return repr(value) if isinstance(value, str | int | float | tuple) else name

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..contract import InputError
-from .canvas import PANEL_WIDTH, MapRow, Panel
+from .canvas import PANEL_WIDTH, WIDTHS, MapRow, Panel
 from .comparison import GLOBAL, NoDots, chance_limit, compare
 from .looks import robust_limits
 from .places import Frame, Region
@@ -18,7 +17,7 @@ from .rows import panel_of, rmse_note
 from .selection import Selection
 from .sources import Source, on_grid_of
 
-DOTS_NOTE = "dots: within internal variability (95 %)"
+DOTS_NOTE = "dots: {} within internal variability{},\neach cell by itself, 95 %"
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,11 @@ class Sheet:
     def title(self) -> str:
         """Scenario, time and members."""
         return ", ".join(part for key, part in self.told.items() if part and key != "source")
+
+    @property
+    def titles(self) -> list[str]:
+        """Of the panels; a map that stands by itself needs none."""
+        return [""] if self.roles == ("values",) else [*self.maps]
 
     def on(self, first: xr.DataArray) -> Sheet:
         """Return the sheet with its maps and dots in the order of cells of another map."""
@@ -86,7 +90,7 @@ def look(
     region : Region, optional
         Of the RMSE; the Earth by default.
     noise : Source, optional
-        Whose members show internal variability where there is no reference; the source by default.
+        Whose members show internal variability; by default the reference's, see `compare`, or the source's.
 
     Raises
     ------
@@ -99,11 +103,13 @@ def look(
             raise NoDots("no dots on a mean by itself: choose the statistic 'change', or a truth to compare with")
         limit = chance_limit(selection, noise or source, subject) if stipple else None
         within = None if limit is None else np.abs(subject.values) <= limit
-        return Sheet({source.name: subject}, ("values",), _told(source, subject), _dotted(within), (within,))
-    pair = compare(selection, source, reference, other, stipple)
+        note = DOTS_NOTE.format("change", " of one member") if stipple else ""
+        return Sheet({source.name: subject}, ("values",), _told(source, subject), note, (within,))
+    pair = compare(selection, source, reference, other, stipple, noise)
     before, after = _titles(reference, pair.reference, source, pair.subject)
     note = rmse_note(pair.difference, region or GLOBAL)
-    note = "\n".join(part for part in (note, _dotted(pair.within)) if part)
+    dotted = DOTS_NOTE.format("difference", "") if stipple else ""
+    note = "\n".join(part for part in (note, dotted, pair.assumed) if part)
     told, difference = _told(source, pair.subject), f"{source.name} − {reference.name}"
     if pair.subject.scenario != pair.reference.scenario:
         told["scenario"], difference = "", f"{pair.subject.scenario} − {pair.reference.scenario}"
@@ -118,20 +124,8 @@ def look(
     return Sheet(maps, ("values", "values", "difference"), told, note, (None, None, pair.within))
 
 
-def look_dotted(selection: Selection, source: Source, *beside: Any, stipple: bool, **options: Any) -> tuple[Sheet, str]:
-    """Look with dots if they are wanted; without, and with the reason in words, where they cannot be made."""
-    try:
-        return look(selection, source, *beside, stipple=stipple, **options), ""
-    except NoDots as error:
-        return look(selection, source, *beside, **options), str(error)
-
-
 def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:
     return {"source": source.name, **{part: subject.attrs[part] for part in ("scenario", "when", "members")}}
-
-
-def _dotted(within: np.ndarray | None) -> str:
-    return "" if within is None else DOTS_NOTE
 
 
 def _titles(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> tuple[str, str]:
@@ -208,9 +202,7 @@ def _group(role: str, drawn: xr.DataArray) -> tuple:
     return role, drawn.name, drawn.kind, drawn.units
 
 
-def draw(
-    sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = False, width: float | None = None, **scale
-) -> MapRow:
+def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = False, **scale) -> MapRow:
     """Draw sheets of one grid below each other, or beside each other where each is one map.
 
     Parameters
@@ -218,8 +210,6 @@ def draw(
     sheets : sequence of Sheet
     frame : Frame, optional
     graticule : bool
-    width : float, optional
-        Of a panel, in inches.
     **scale
         ``limits``, ``span`` and ``levels`` of `panels_of`.
     """
@@ -234,7 +224,7 @@ def draw(
             parts = own if len(sheets) > 1 and len(sheet.maps) == 1 else [*own, title]
             drawn[", ".join(filter(None, parts)) + " " * place] = values.values
     across = len(sheets[0].maps)
-    width = width or (6.0 if len(drawn) == 1 else PANEL_WIDTH)
+    width = WIDTHS[across] if len(sheets) == 1 else PANEL_WIDTH
     columns = across if across > 1 else min(len(sheets), 3)
     row = MapRow(
         first.lat.values,
@@ -245,8 +235,8 @@ def draw(
         columns,
         graticule,
     )
-    if len(drawn) == 1 and sheets[0].roles == ("values",):
-        drawn = {"": next(iter(drawn.values()))}
+    if len(drawn) == 1:
+        drawn = dict(zip(sheets[0].titles, drawn.values()))
     title = ", ".join(part for key, part in common.items() if part and key != "source")
     note = sheets[0].note if len(sheets) == 1 else ""
     row.show(drawn, title, note, [dots for sheet in sheets for dots in sheet.dots])

@@ -111,6 +111,12 @@ class Source:
         field = field if field.lat[0] < field.lat[-1] else field.isel(lat=slice(None, None, -1))
         return _dated(field).assign_attrs(units=_units(field), scenario=scenario)
 
+    def weather_free(self, scenario: str | None = None) -> bool:
+        """Whether the file says that it is a prediction of this library without draws: its forced response alone."""
+        data = self.scenarios[self.scenario(scenario)]
+        drawn = "draws" in data.attrs or any(NAMES.get(str(name), name) == MEMBER for name in data.coords)
+        return str(data.attrs.get("source")).startswith("climgru ") and "recipe" in data.attrs and not drawn
+
     def members(self, variable: str, scenario: str | None = None) -> list:
         """Return the labels of the members; an empty list without any."""
         field = self.field(variable, scenario)

@@ -18,8 +18,10 @@ def variance_of_mean(yearly: np.ndarray, years: int) -> tuple[np.ndarray, int]:
 
     Returns
     -------
-    array, shape (lat, lon), and int
-        The variance of the mean over such a period in one member, and its degrees of freedom.
+    variance : array, shape (lat, lon)
+        Of the mean over such a period in one member; NaN where fewer than two members have one.
+    freedom : array of int, shape (lat, lon)
+        Its degrees of freedom.
 
     Raises
     ------
@@ -31,23 +33,29 @@ def variance_of_mean(yearly: np.ndarray, years: int) -> tuple[np.ndarray, int]:
     Members share the forced response, so their block means differ by internal variability alone. The variance between
     members is averaged over the periods of this length that fit into the scenario, counted from its end, without
     overlap; slow variability is in it, as blocks are as long as the period. It is taken as constant over the scenario.
+    A block of a member counts where it has all its years.
     """
     members, blocks = len(yearly), yearly.shape[1] // years if years else 0
     if members < 2 or not blocks:
         raise ValueError(f"{members} members of {yearly.shape[1]} years tell no variance of a mean of {years}")
     late = yearly[:, yearly.shape[1] - blocks * years :].astype(float)
     means = late.reshape(members, blocks, years, *yearly.shape[2:]).mean(axis=2)
-    return means.var(axis=0, ddof=1).mean(axis=0), blocks * (members - 1)
+    given = np.isfinite(means)
+    count = given.sum(axis=0)
+    centre = np.where(given, means, 0).sum(axis=0) / np.maximum(count, 1)
+    squares = (np.where(given, means - centre, 0) ** 2).sum(axis=(0, 1))
+    freedom = np.maximum(count - 1, 0).sum(axis=0)
+    return np.divide(squares, freedom, out=np.full(squares.shape, np.nan), where=freedom > 0), freedom
 
 
-def allowed(variance: np.ndarray, freedom: int, confidence: float = 0.95) -> np.ndarray:
+def allowed(variance: np.ndarray, freedom: int | np.ndarray, confidence: float = 0.95) -> np.ndarray:
     """Return the largest difference, in size, that chance explains: two-sided, by Student's t.
 
     Parameters
     ----------
     variance : array
         Of the difference, as estimated with ``freedom`` degrees of freedom.
-    freedom : int
+    freedom : int or array
     confidence : float
         Of each cell by itself: where nothing but chance is at work, 5 % of the cells lie beyond.
     """
