@@ -83,10 +83,11 @@ class Beside:
         str
             Why it is not what was asked for; empty if it is.
         """
+        compared = self.pair(selection, source)[0] is not None
         try:
             return self._look_dotted(selection, source, region)
         except InputError as error:
-            if self.reference is None and self.scenario is None:
+            if not compared:
                 raise
             sheet, shown, _ = instead._look_dotted(selection, source, region)
             return sheet, shown, f"nothing to compare with: {error}"

@@ -20,7 +20,7 @@ from PIL import Image
 from ..contract import InputError
 from .cells import Cells
 from .ground import coast, fit
-from .looks import RC
+from .looks import PLAIN
 from .places import Frame
 
 # Sizes in inches, multiples of 0.05 so that frames fall on whole pixels.
@@ -32,7 +32,7 @@ MARGIN = 0.05  # left and right of a map
 TOP = 0.3  # title of the figure
 TITLE = 0.25  # of a panel
 BAR_TOP, BAR_HEIGHT, BAR_BOTTOM = 0.1, 0.1, 0.3  # gap above a colour bar, the bar, its tick labels
-LINE = 0.15  # of a label
+LINE, TITLE_LINE = 0.15, 0.2  # of a label, of the title
 CHARACTERS, TITLE_CHARACTERS = 15, 11  # of a colour-bar label, of the title that fit into an inch
 LABELS = 0.5  # room at the left of and below a map for the labels of a graticule
 DOTS = 2500  # stipples on a map; a finer grid is thinned
@@ -89,6 +89,8 @@ class MapRow:
         Panels beside each other; all by default.
     graticule : bool
         Draw meridians and parallels, with their labels.
+    title : str
+        For whose lines there is room.
 
     Attributes
     ----------
@@ -109,14 +111,15 @@ class MapRow:
         width: float = PANEL_WIDTH,
         columns: int | None = None,
         graticule: bool = False,
+        title: str = "",
     ):
         self.frame = projection if isinstance(projection, Frame) else Frame(projection=projection)
         self.lat, self.lon, self.panels, self._graticule = lat, lon, list(panels), graticule
         self._columns = min(columns or len(panels), len(panels))
         self.axes, self.meshes, self.stipples, self._bars = [], [], [], []
-        with mpl.rc_context(RC):
+        with mpl.rc_context(PLAIN):
             self.figure = MapFigure(figsize=(width, width))
-            self._lay_out(width)
+            self._lay_out(width, title)
             for panel, box in zip(self.panels, self._boxes):
                 self._add(panel, box)
             self._add_bars()
@@ -129,7 +132,7 @@ class MapRow:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.8},
             )
 
-    def _lay_out(self, width: float) -> None:
+    def _lay_out(self, width: float, title: str) -> None:
         """Find the places of the maps in inches and give the figure its size."""
         probe = self.figure.add_axes((0, 0, 1, 1), projection=self.frame.crs)
         fit(probe, self.frame)
@@ -142,19 +145,21 @@ class MapRow:
         high = round(across * aspect / 0.05) * 0.05
         self._width = max(across + left + right, NARROWEST if self._columns == 1 else NARROWEST / 1.5)
         left += (self._width - across - left - right) / 2
-        self.lines = self.lines_of(self.panels)
+        self._lines = self._lines_of(self.panels)
         self._gap = LABELS if self._graticule else BAR_TOP
-        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
+        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self._lines
         above = LABELS / 2 if self._graticule and self.frame.cap is not None else 0.0
         self._title_at = 1 + above / high
         step = below + high + above + TITLE
         rows = -(-len(self.panels) // self._columns)
-        height = rows * step + TOP
+        self._title_lines = self._entitled(title).count("\n") + 1
+        top = TOP + TITLE_LINE * (self._title_lines - 1)
+        height = rows * step + top
         self.figure.set_size_inches(self._columns * self._width, height)
         self._boxes = [
             (
                 i % self._columns * self._width + left,
-                height - TOP - (i // self._columns + 1) * step + below,
+                height - top - (i // self._columns + 1) * step + below,
                 across,
                 high,
             )
@@ -164,9 +169,15 @@ class MapRow:
     def _wrapped(self, text: str) -> str:
         return textwrap.fill(text, int(CHARACTERS * self._width))
 
-    def lines_of(self, panels: Sequence[Panel]) -> int:
-        """Return how many lines the longest label takes; `lines` have room."""
+    def _entitled(self, title: str) -> str:
+        return textwrap.fill(title, int(TITLE_CHARACTERS * self._columns * self._width))
+
+    def _lines_of(self, panels: Sequence[Panel]) -> int:
         return max(self._wrapped(panel.label).count("\n") + 1 for panel in panels)
+
+    def has_room(self, panels: Sequence[Panel], title: str) -> bool:
+        """Whether the lines of other labels and of another title find room."""
+        return self._lines_of(panels) <= self._lines and self._entitled(title).count("\n") < self._title_lines
 
     def _fraction(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
         """Turn inches into fractions of the figure."""
@@ -214,7 +225,7 @@ class MapRow:
         for ax in self._bars:
             ax.remove()
         self._bars = []
-        with mpl.rc_context(RC):
+        with mpl.rc_context(PLAIN):
             self._add_bars()
 
     def show(
@@ -242,7 +253,7 @@ class MapRow:
             mesh.set_array(np.asarray(values))
         for place, stipple in enumerate(self.stipples):
             stipple.set_offsets(self._dots(dots[place] if place < len(dots) else None))
-        self.figure.suptitle(textwrap.fill(title, int(TITLE_CHARACTERS * self.figure.get_size_inches()[0])))
+        self.figure.suptitle(self._entitled(title))
         self._note.set_text(note)
 
     def _dots(self, within: np.ndarray | None) -> np.ndarray:

@@ -9,10 +9,11 @@ import xarray as xr
 
 from ..contract import InputError
 from ..score import chance
+from .layout import MEMBER
 from .period import Period
 from .places import BOXES, Region
 from .selection import Selection
-from .sources import MEMBER, Source, calendar_of, on_grid_of
+from .sources import Source, calendar_of, on_grid_of
 
 DOTTED = ("mean", "change")  # statistics of which chance is known
 

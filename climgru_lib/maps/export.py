@@ -10,7 +10,7 @@ import xarray as xr
 
 from .. import __version__
 from .canvas import MapRow, require_format
-from .looks import RC
+from .looks import PLAIN
 from .sheet import Sheet
 
 
@@ -26,7 +26,7 @@ def save(path: Path, row: MapRow, sheet: Sheet, dpi: float) -> Path:
         numbers(sheet).to_netcdf(path, engine="netcdf4")
         return path
     require_format(path)
-    with mpl.rc_context(RC):
+    with mpl.rc_context(PLAIN):
         row.figure.savefig(path, dpi=dpi)
     return path
 

@@ -106,7 +106,7 @@ def look(
         note = DOTS_NOTE.format("change", " of one member") if stipple else ""
         return Sheet({source.name: subject}, ("values",), _told(source, subject), note, (within,))
     pair = compare(selection, source, reference, other, stipple, noise)
-    before, after = _titles(reference, pair.reference, source, pair.subject)
+    before, after = names_of(reference, pair.reference, source, pair.subject)
     note = rmse_note(pair.difference, region or GLOBAL)
     dotted = DOTS_NOTE.format("difference", "") if stipple else ""
     note = "\n".join(part for part in (note, dotted, pair.assumed) if part)
@@ -128,13 +128,13 @@ def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:
     return {"source": source.name, **{part: subject.attrs[part] for part in ("scenario", "when", "members")}}
 
 
-def _titles(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> tuple[str, str]:
-    """Return the titles of two panels: who it is, and where the two differ in scenario or years."""
+def names_of(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> list[str]:
+    """Return names that tell two maps or series apart: who it is, and where they differ in scenario or years."""
     differ = [part for part in ("scenario", "when") if base.attrs[part] != subject.attrs[part]]
     before, after = ([maker.name] * (reference.name != source.name) for maker in (reference, source))
     before += [base.attrs[part] for part in differ] + [base.members] * (base.members != subject.members)
     after += [subject.attrs[part] for part in differ]
-    return ", ".join(filter(None, before)) or "reference", ", ".join(filter(None, after)) or source.name
+    return [", ".join(filter(None, before)) or "reference", ", ".join(filter(None, after)) or source.name]
 
 
 def panels_of(
@@ -226,6 +226,9 @@ def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = 
     across = len(sheets[0].maps)
     width = WIDTHS[across] if len(sheets) == 1 else PANEL_WIDTH
     columns = across if across > 1 else min(len(sheets), 3)
+    if len(drawn) == 1:
+        drawn = dict(zip(sheets[0].titles, drawn.values()))
+    title = ", ".join(part for key, part in common.items() if part and key != "source")
     row = MapRow(
         first.lat.values,
         first.lon.values,
@@ -234,10 +237,8 @@ def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = 
         width,
         columns,
         graticule,
+        title,
     )
-    if len(drawn) == 1:
-        drawn = dict(zip(sheets[0].titles, drawn.values()))
-    title = ", ".join(part for key, part in common.items() if part and key != "source")
     note = sheets[0].note if len(sheets) == 1 else ""
     row.show(drawn, title, note, [dots for sheet in sheets for dots in sheet.dots])
     return row

@@ -59,11 +59,14 @@ class Stage:
         count, fitted = len(sheet.maps), not any(scale.values())
         row, blitter = self._rows.get(count, (None, None))
         kept = row is not None and (kind, count) == self._kind
-        if not kept or (fitted and not still_fit(row.panels, sheet, frame.region)):
-            panels = panels_of([sheet], region=frame.region, **scale)
-            if row is None or row.lines_of(panels) > row.lines:
+        anew = not kept or (fitted and not still_fit(row.panels, sheet, frame.region))
+        panels = panels_of([sheet], region=frame.region, **scale) if anew else row.panels
+        title = sheet.title + told
+        roomy = row is not None and row.has_room(panels, title)
+        if anew or not roomy:
+            if not roomy:
                 first = next(iter(sheet.maps.values()))
-                row = MapRow(first.lat.values, first.lon.values, panels, frame, WIDTHS[count])
+                row = MapRow(first.lat.values, first.lon.values, panels, frame, WIDTHS[count], title=title)
             else:
                 row.rescale(panels)
             blitter = Blitter(row)

@@ -19,9 +19,9 @@ from .beside import Beside
 from .canvas import MapFigure, MapRow, small
 from .controls import FITTING, GRAPHS, Controls, natural_size
 from .face import EMULATOR, OTHER_RUN, Given
+from .graphs import graph_of
 from .period import Period
 from .places import Frame, Region
-from .profiles import graph_of
 from .selection import FIRST_YEARS, Selection
 from .sources import Source, calendar_of, on_grid_of, open_source
 from .stage import Stage
