@@ -55,7 +55,8 @@ def graph_of(
     base, lacking = _of(reference, lambda: series(other, reference, region))
     if base is None:
         return plot_series({source.name: own}, region.name, lacking)
-    return plot_series(dict(zip(names_of(reference, base, source, own), (base, own))), region.name, lacking)
+    names = names_of(reference, base.assign_attrs(members=""), source, own.assign_attrs(members=""))
+    return plot_series(dict(zip(names, (base, own))), region.name, lacking)
 
 
 def _of(reference: Source | None, make: Callable[[], Made]) -> tuple[Made | None, str]:
@@ -96,7 +97,8 @@ def plot_series(sources: dict[str, xr.DataArray], region: str, lacking: str = ""
             label = f"forced response ({SMOOTHED_YEARS}-year mean of the members' mean)"
             ax.plot(forced.time, forced, color=LINE_COLOURS[0], lw=2.0, ls="--", label=label)
         ax.set(xlabel="year", ylabel=f"{values.name} [{values.units}]")
-        _entitle(figure, [values.long_name, _shared("scenario", *sources.values()), values.when, region], lacking)
+        of, member = _shared("scenario", *sources.values()), values.members if members == 1 else ""
+        _entitle(figure, [values.long_name, of, values.when, member, region], lacking)
         ax.legend(fontsize=8)
     return figure
 

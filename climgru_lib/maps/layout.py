@@ -11,6 +11,7 @@ from .. import contract
 from ..contract import InputError
 
 MEMBER = "member_id"
+DIMS = (MEMBER, "time", "lat", "lon")
 #: Other names of the library's dimensions.
 NAMES = {
     "latitude": "lat",
@@ -120,9 +121,15 @@ def units_of_file(field: xr.DataArray) -> str:
 
 
 def read(field: xr.DataArray) -> xr.DataArray:
-    """Read a field into memory; raise `InputError` where a file is damaged, which readers meet in many ways."""
+    """Read a field into memory, with dims (member_id, time, lat, lon) as far as there are such.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, which readers meet in many ways.
+    """
     try:
-        return field.load()
+        return field.load().transpose(*(dim for dim in DIMS if dim in field.dims))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"{field.name} cannot be read ({reason}); a file is damaged: fetch it again") from error

@@ -64,9 +64,10 @@ class Source:
         raise InputError(f"{self.name} {what}; choose of {there}")
 
     def field(self, variable: str, scenario: str | None = None) -> xr.DataArray:
-        """Return a variable with dims (member_id, time, lat, lon), the first two where there are any.
+        """Return a variable with the dims member_id, time, lat, lon, the first two where there are any.
 
-        Latitudes run from south to north; time holds dates, or whole years as integers.
+        In this order where it is in memory; a large one is as in the file, see `layout.read`. Latitudes run from south
+        to north; time holds dates, or whole years as integers.
 
         Raises
         ------
@@ -99,7 +100,6 @@ class Source:
         empty = [str(dim) for dim, size in field.sizes.items() if not size]
         if empty:
             raise InputError(f"{variable} of {self.name} is empty along {', '.join(empty)}")
-        field = field.transpose(*(dim for dim in (MEMBER, "time", "lat", "lon") if dim in field.dims))
         try:
             field = dated(oriented(field))
         except InputError as error:
