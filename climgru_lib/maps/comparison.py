@@ -166,6 +166,6 @@ def _chance_limit(selection: Selection, noise: Source, like: xr.DataArray, share
     _, yearly = replace(selection, period=period.name or "all").values(given)
     if max(lengths) > yearly.sizes["time"]:
         raise NoDots(f"no dots: {noise.name} has {yearly.sizes['time']} years that are not withheld")
-    variances, freedoms = zip(*(chance.variance_of_mean(yearly.values, int(length)) for length in lengths))
-    limit = chance.allowed(share * sum(variances), np.min(freedoms, axis=0))
+    variance, freedom = chance.variance_of_difference(yearly.values, [int(length) for length in lengths])
+    limit = chance.allowed(share * variance, freedom)
     return on_grid_of(yearly.isel({MEMBER: 0, "time": 0}).copy(data=limit), like).values

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import stdtrit
 
@@ -48,14 +51,40 @@ def variance_of_mean(yearly: np.ndarray, years: int) -> tuple[np.ndarray, int]:
     return np.divide(squares, freedom, out=np.full(squares.shape, np.nan), where=freedom > 0), freedom
 
 
-def allowed(variance: np.ndarray, freedom: int | np.ndarray, confidence: float = 0.95) -> np.ndarray:
+def variance_of_difference(yearly: np.ndarray, lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the variance that internal variability gives the difference of the means of periods.
+
+    Parameters
+    ----------
+    yearly : array, shape (member, year, lat, lon)
+    lengths : sequence of int
+        Years of each period, such as that of a change and its baseline.
+
+    Returns
+    -------
+    variance, freedom : array, shape (lat, lon)
+        See `variance_of_mean`; the variances add up.
+
+    Notes
+    -----
+    Degrees of freedom of a sum of variances after Satterthwaite (1946), doi:10.2307/3002019. Periods of one length share
+    their estimate. Estimates of two lengths come from the same years and are taken as independent.
+    """
+    found = [(count, *variance_of_mean(yearly, years)) for years, count in Counter(lengths).items()]
+    total = sum(count * variance for count, variance, _ in found)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = total**2 / sum((count * variance) ** 2 / freedom for count, variance, freedom in found)
+    return total, np.where(total == 0, found[0][2], freedom)
+
+
+def allowed(variance: np.ndarray, freedom: float | np.ndarray, confidence: float = 0.95) -> np.ndarray:
     """Return the largest difference, in size, that chance explains: two-sided, by Student's t.
 
     Parameters
     ----------
     variance : array
         Of the difference, as estimated with ``freedom`` degrees of freedom.
-    freedom : int or array
+    freedom : float or array
     confidence : float
         Of each cell by itself: where nothing but chance is at work, 5 % of the cells lie beyond.
     """

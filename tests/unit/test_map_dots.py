@@ -6,7 +6,7 @@ import xarray as xr
 
 from climgru_lib.contract import InputError
 from climgru_lib.maps import Selection, Source, plot
-from climgru_lib.maps.comparison import NoDots, compare
+from climgru_lib.maps.comparison import NoDots, chance_limit, compare
 from climgru_lib.score import chance
 
 YEARS, SIDE = 60, 40
@@ -129,3 +129,12 @@ def test_noise_in_another_unit_is_refused():
             stipple=True,
             noise=source(celsius, "noise"),
         )
+
+
+@pytest.mark.parametrize("period", ["2074", "2065-2074", "2055-2074"])
+def test_a_change_of_a_period_shorter_than_its_baseline_is_dotted_as_often(period):
+    """A year, ten and twenty years against twenty: variances of 60, 6 and 3 blocks, in which the baseline's has few."""
+    selection = Selection("tas", period, statistic="change")
+    limit = chance_limit(selection, source(TRUTH, "noise"), selection.of(source(members(0, 14))))
+    within = np.abs(selection.of(source(members(0, 14))).values) <= limit
+    assert within.mean() == pytest.approx(0.95, abs=0.02)

@@ -274,7 +274,9 @@ def test_of_a_change_both_periods_vary():
     source, selection = open_source(data), Selection("tas", "2045-2054", statistic="change")
     yearly = seasonal(data.tas, range(1, 13), (2015, 2054))
     parts = [yearly.coarsen(year=n).mean().var("member_id", ddof=1).mean("year") for n in (10, 20)]
-    expected = student.ppf(0.975, 4) * np.sqrt(sum(parts))
+    decade, twenty = parts  # estimated with 8 and 4 degrees of freedom
+    freedom = (decade + twenty) ** 2 / (decade**2 / 8 + twenty**2 / 4)
+    expected = student.ppf(0.975, freedom) * np.sqrt(decade + twenty)
     np.testing.assert_allclose(chance_limit(selection, source, selection.of(source)), expected, rtol=1e-6)
     with pytest.raises(InputError, match="no members"):
         chance_limit(selection, open_source(data.isel(member_id=[0])), selection.of(source))
