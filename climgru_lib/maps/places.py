@@ -159,7 +159,7 @@ class Region:
 def _joined(polygon: shapely.Geometry) -> shapely.Geometry:
     """Return a polygon that is cut at the date line in one piece, its longitudes beyond 180."""
     parts = [
-        shapely.transform(part, lambda at: at + (360, 0)) if part.bounds[2] <= 0 else part
+        shapely.transform(part, lambda at: at + np.array([360, 0])) if part.bounds[2] <= 0 else part
         for part in shapely.get_parts(polygon)
     ]
     whole = shapely.union_all(parts)

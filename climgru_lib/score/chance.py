@@ -67,8 +67,8 @@ def variance_of_difference(yearly: np.ndarray, lengths: Sequence[int]) -> tuple[
 
     Notes
     -----
-    Degrees of freedom of a sum of variances after Satterthwaite (1946), doi:10.2307/3002019. Periods of one length share
-    their estimate. Estimates of two lengths come from the same years and are taken as independent.
+    Degrees of freedom of a sum of variances after Satterthwaite (1946), doi:10.2307/3002019. Periods of one length
+    share their estimate. Estimates of two lengths come from the same years and are taken as independent.
     """
     found = [(count, *variance_of_mean(yearly, years)) for years, count in Counter(lengths).items()]
     total = sum(count * variance for count, variance, _ in found)
