@@ -7,10 +7,10 @@ from argparse import Namespace
 import matplotlib as mpl
 
 from ..contract import InputError
-from .canvas import require_format
 from .face import WRITERS, animate, plot, writer_of
 from .looks import PLAIN
 from .period import require_month
+from .pictures import require_format
 
 DPI, FILM_DPI = 200, 100
 NARROWEST = 1200  # pixels of a picture

@@ -88,7 +88,8 @@ def compare(
         return Comparison(base, subject, difference)
     share = weather_share(source, selection) + weather_share(reference, other)
     if not share:
-        raise NoDots(f"no dots: neither {source.name} nor {reference.name} has weather, so that nothing is chance")
+        both = " and ".join(dict.fromkeys((source.name, reference.name)))
+        raise NoDots(f"no dots: {both} taken as free of weather, so that nothing is chance")
     ensemble = len(reference.members(other.variable, other.scenario)) > 1
     noise, told = (noise or source, selection) if noise or not ensemble else (reference, other)
     within = np.abs(difference.values) <= chance_limit(told, noise, subject, share)

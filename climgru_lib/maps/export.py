@@ -9,8 +9,9 @@ import matplotlib as mpl
 import xarray as xr
 
 from .. import __version__
-from .canvas import MapRow, require_format
+from .canvas import MapRow
 from .looks import PLAIN
+from .pictures import require_format
 from .sheet import Sheet
 
 

@@ -12,8 +12,9 @@ from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 
 from ..contract import InputError
 from .beside import Beside
-from .canvas import MapFigure, MapRow
+from .canvas import MapRow
 from .period import Period
+from .pictures import MapFigure
 from .places import Frame, Region
 from .selection import Selection
 from .sheet import Sheet, draw, look, panels_of
@@ -143,7 +144,7 @@ def animate(path: Path, source: Given, variable: str, period: str, *, dpi: float
 def show(row: MapRow, sheet: Sheet, told: str = "") -> None:
     """Exchange the maps of a row for those of a sheet of the same panels; ``told`` ends the title."""
     maps = dict(zip(sheet.titles, (drawn.values for drawn in sheet.maps.values())))
-    row.show(maps, sheet.title + told, sheet.note, sheet.dots)
+    row.show(maps, sheet.title + told, sheet.note, sheet.foot, sheet.dots)
 
 
 def writer_of(path: Path) -> type[AbstractMovieWriter]:

@@ -11,14 +11,14 @@ import numpy as np
 import xarray as xr
 
 from ..contract import InputError
-from .canvas import MapFigure
 from .comparison import Comparison, compare
 from .layout import MEMBER
 from .looks import LINE_COLOURS, PLAIN, colours_of, norm_of, overflow, robust_limits
+from .pictures import MapFigure
 from .places import Region
 from .profiles import hovmoller, series
 from .selection import Selection
-from .sheet import names_of
+from .sheet import difference_of, names_of
 from .sources import Source
 
 SMOOTHED_YEARS = 21
@@ -44,13 +44,17 @@ def graph_of(
     if kind == "zonal mean":
         pair, lacking = _of(reference, lambda: compare(selection, source, reference, other))
         shown = pair or selection.of(source)
-        names = [source.name] if pair is None else names_of(reference, pair.reference, source, pair.subject)
-        return plot_zonal(shown, names, lacking)
+        if pair is None:
+            return plot_zonal(shown, [source.name], "", lacking)
+        both = reference, pair.reference, source, pair.subject
+        return plot_zonal(shown, names_of(*both), difference_of(*both))
     if kind == "Hovmöller":
         zonal = hovmoller(selection, source)
         base, lacking = _of(reference, lambda: aligned(hovmoller(other, reference), zonal))
-        name = "" if base is None else " − ".join(reversed(names_of(reference, base, source, zonal)))
-        return plot_hovmoller(zonal, base, name, lacking)
+        if base is None:
+            return plot_hovmoller(zonal, lacking=lacking)
+        both = reference, base, source, zonal
+        return plot_hovmoller(zonal, base, difference_of(*both), f"beside {names_of(*both)[0]}")
     own = series(selection, source, region)
     base, lacking = _of(reference, lambda: series(other, reference, region))
     if base is None:
@@ -103,8 +107,10 @@ def plot_series(sources: dict[str, xr.DataArray], region: str, lacking: str = ""
     return figure
 
 
-def plot_zonal(shown: Comparison | xr.DataArray, names: list[str], lacking: str = "") -> MapFigure:
-    """Draw zonal means of a comparison, with the names of its two, and their difference; or of one map."""
+def plot_zonal(
+    shown: Comparison | xr.DataArray, names: list[str], difference: str = "", lacking: str = ""
+) -> MapFigure:
+    """Draw zonal means of a comparison, with the names of its two and of their difference; or of one map."""
     with mpl.rc_context(PLAIN):
         figure = MapFigure(figsize=SIZE, layout="constrained")
         left, *rest = figure.subplots(1, len(names), squeeze=False)[0]
@@ -114,7 +120,7 @@ def plot_zonal(shown: Comparison | xr.DataArray, names: list[str], lacking: str 
             left.plot(one.lat, shown.reference.mean("lon"), color="0.35", label=names[0])
             rest[0].plot(one.lat, shown.difference.mean("lon"), color=LINE_COLOURS[1])
             rest[0].axhline(0, color="0.6", lw=0.6)
-            rest[0].set(xlabel="latitude [° N]", ylabel=f"difference [{one.units}]", title=" − ".join(names[::-1]))
+            rest[0].set(xlabel="latitude [° N]", ylabel=f"difference [{one.units}]", title=difference)
             of = _shared("scenario", one, shown.reference)
         left.plot(one.lat, one.mean("lon"), color=LINE_COLOURS[1], ls="--" if rest else "-", label=names[-1])
         left.set(xlabel="latitude [° N]", ylabel=f"{one.name} [{one.units}]")
@@ -127,9 +133,9 @@ def plot_zonal(shown: Comparison | xr.DataArray, names: list[str], lacking: str 
 
 
 def plot_hovmoller(
-    zonal: xr.DataArray, reference: xr.DataArray | None = None, name: str = "", lacking: str = ""
+    zonal: xr.DataArray, reference: xr.DataArray | None = None, difference: str = "", lacking: str = ""
 ) -> MapFigure:
-    """Draw zonal means through the years, dims (time, lat); with a reference also the difference of that name."""
+    """Draw zonal means through the years, dims (time, lat); with a reference also the difference, by name."""
     shown = [zonal] if reference is None else [zonal, (zonal - reference).assign_attrs(zonal.attrs, kind="difference")]
     with mpl.rc_context(PLAIN):
         figure = MapFigure(figsize=SIZE, layout="constrained")
@@ -138,7 +144,7 @@ def plot_hovmoller(
             cmap = colours_of(str(zonal.name), field.kind)
             mesh = ax.pcolormesh(field.time, field.lat, field.values.T, cmap=cmap, norm=norm, shading="nearest")
             ax.set(xlabel="year", ylabel="latitude [° N]", yticks=np.arange(-90, 91, 30))
-            ax.set_title(name if suffix else "")
+            ax.set_title(difference if suffix else "")
             bar = figure.colorbar(mesh, ax=ax, extend=overflow(norm, field.values))
             bar.set_label(f"{zonal.name} {suffix}".strip() + f" [{zonal.units}]")
         _entitle(figure, [zonal.long_name, zonal.scenario, zonal.when, zonal.members], lacking)
@@ -152,7 +158,7 @@ def _shared(part: str, *fields: xr.DataArray) -> str:
 
 
 def _entitle(figure: MapFigure, parts: list[str], lacking: str) -> None:
-    """Write a title, and on a line of its own what is lacking."""
+    """Write a title, and on a line of its own what is lacking or stands beside."""
     lines = [", ".join(filter(None, parts)), *filter(None, [lacking])]
     figure.suptitle("\n".join(textwrap.fill(line, TITLE_CHARACTERS) for line in lines), fontsize=10)
 

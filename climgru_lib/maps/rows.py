@@ -7,10 +7,11 @@ import numpy as np
 import xarray as xr
 
 from ..contract import InputError
-from .canvas import WIDTHS, MapFigure, MapRow, Panel
+from .canvas import WIDTHS, MapRow, Panel
 from .comparison import GLOBAL
 from .layout import oriented
 from .looks import colours_of, label_of, norm_of, overflow, robust_limits, units_of
+from .pictures import MapFigure
 from .places import Frame
 from .sources import on_grid_of
 
@@ -64,7 +65,7 @@ def map_row(
     title = title if title is not None else caption(truth) or caption(emulator)
     row = MapRow(truth.lat.values, truth.lon.values, [shared, shared, last], projection, title=title)
     maps = {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference.values}
-    row.show(maps, title, rmse_note(difference), [None, None, dots])
+    row.show(maps, title, rmse_note(difference), dots=[None, None, dots])
     return row.figure
 
 

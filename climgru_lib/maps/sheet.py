@@ -17,7 +17,7 @@ from .rows import panel_of, rmse_note
 from .selection import Selection
 from .sources import Source, on_grid_of
 
-DOTS_NOTE = "dots: {} within internal variability{},\neach cell by itself, 95 %"
+DOTS_FOOT = "dots: {} within internal variability{}, each cell by itself, 95 %"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Sheet:
     told : dict of str to str
         Parts of the title: source, scenario, when, members.
     note : str
+        On the last map.
+    foot : str
+        Below all.
     dots : tuple of array of bool, shape (lat, lon), or None
         One per map.
     """
@@ -41,6 +44,7 @@ class Sheet:
     roles: tuple[str, ...]
     told: dict[str, str]
     note: str = ""
+    foot: str = ""
     dots: tuple[np.ndarray | None, ...] = ()
 
     @property
@@ -103,25 +107,24 @@ def look(
             raise NoDots("no dots on a mean by itself: choose the statistic 'change', or a truth to compare with")
         limit = chance_limit(selection, noise or source, subject) if stipple else None
         within = None if limit is None else np.abs(subject.values) <= limit
-        note = DOTS_NOTE.format("change", " of one member") if stipple else ""
-        return Sheet({source.name: subject}, ("values",), _told(source, subject), note, (within,))
+        foot = DOTS_FOOT.format("change", " of one member") if stipple else ""
+        return Sheet({source.name: subject}, ("values",), _told(source, subject), foot=foot, dots=(within,))
     pair = compare(selection, source, reference, other, stipple, noise)
     before, after = names_of(reference, pair.reference, source, pair.subject)
     note = rmse_note(pair.difference, region or GLOBAL)
-    dotted = DOTS_NOTE.format("difference", "") if stipple else ""
-    note = "\n".join(part for part in (note, dotted, pair.assumed) if part)
-    told, difference = _told(source, pair.subject), f"{source.name} − {reference.name}"
+    foot = ", ".join(filter(None, (DOTS_FOOT.format("difference", ""), pair.assumed))) if stipple else ""
+    told, difference = _told(source, pair.subject), difference_of(reference, pair.reference, source, pair.subject)
     if pair.subject.scenario != pair.reference.scenario:
-        told["scenario"], difference = "", f"{pair.subject.scenario} − {pair.reference.scenario}"
+        told["scenario"] = ""
     if alone and pair.subject.when != pair.reference.when:
         raise InputError(
             f"{source.name} is of {pair.subject.when}, {reference.name} of {pair.reference.when}: a difference alone "
             "would not tell; choose the period and baseline that both have"
         )
     if alone:
-        return Sheet({difference: pair.difference}, ("difference",), told, note, (pair.within,))
+        return Sheet({difference: pair.difference}, ("difference",), told, note, foot, (pair.within,))
     maps = {before: pair.reference, after: pair.subject, difference: pair.difference}
-    return Sheet(maps, ("values", "values", "difference"), told, note, (None, None, pair.within))
+    return Sheet(maps, ("values", "values", "difference"), told, note, foot, (None, None, pair.within))
 
 
 def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:
@@ -130,11 +133,24 @@ def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:
 
 def names_of(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> list[str]:
     """Return names that tell two maps or series apart: who it is, and where they differ in scenario or years."""
-    differ = [part for part in ("scenario", "when") if base.attrs[part] != subject.attrs[part]]
     before, after = ([maker.name] * (reference.name != source.name) for maker in (reference, source))
-    before += [base.attrs[part] for part in differ] + [base.members] * (base.members != subject.members)
-    after += [subject.attrs[part] for part in differ]
+    when = base.when.partition(" against ")[::2], subject.when.partition(" against ")[::2]
+    alike = when[0][0] == when[1][0]  # but for the baseline
+    differ = {
+        "scenario": (base.scenario, subject.scenario),
+        "when": tuple(f"against {since}" for _, since in when) if alike else (base.when, subject.when),
+    }
+    for one, other in differ.values():
+        before, after = (before, after) if one == other else ([*before, one], [*after, other])
+    before += [base.members] * (base.members != subject.members)
     return [", ".join(filter(None, before)) or "reference", ", ".join(filter(None, after)) or source.name]
+
+
+def difference_of(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> str:
+    """Return the name of a difference: of two sources, or of two scenarios."""
+    if subject.scenario != base.scenario:
+        return f"{subject.scenario} − {base.scenario}"
+    return f"{source.name} − {reference.name}"
 
 
 def panels_of(
@@ -195,7 +211,7 @@ def still_fit(panels: Sequence[Panel], sheet: Sheet, region: Region) -> bool:
 def merged(first: Sheet, second: Sheet, names: Sequence[str]) -> Sheet:
     """Return two sheets of one map each as one; the second map has colours of its own."""
     maps = dict(zip(names, (*first.maps.values(), *second.maps.values())))
-    return Sheet(maps, ("values", "change"), first.told, second.note, (*first.dots, *second.dots))
+    return Sheet(maps, ("values", "change"), first.told, second.note, second.foot, (*first.dots, *second.dots))
 
 
 def _group(role: str, drawn: xr.DataArray) -> tuple:
@@ -229,6 +245,7 @@ def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = 
     if len(drawn) == 1:
         drawn = dict(zip(sheets[0].titles, drawn.values()))
     title = ", ".join(part for key, part in common.items() if part and key != "source")
+    foot = sheets[0].foot if len({sheet.foot for sheet in sheets}) == 1 else ""
     row = MapRow(
         first.lat.values,
         first.lon.values,
@@ -238,7 +255,8 @@ def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = 
         columns,
         graticule,
         title,
+        foot,
     )
     note = sheets[0].note if len(sheets) == 1 else ""
-    row.show(drawn, title, note, [dots for sheet in sheets for dots in sheet.dots])
+    row.show(drawn, title, note, foot, [dots for sheet in sheets for dots in sheet.dots])
     return row

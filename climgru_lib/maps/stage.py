@@ -62,11 +62,13 @@ class Stage:
         anew = not kept or (fitted and not still_fit(row.panels, sheet, frame.region))
         panels = panels_of([sheet], region=frame.region, **scale) if anew else row.panels
         title = sheet.title + told
-        roomy = row is not None and row.has_room(panels, title)
+        roomy = row is not None and row.has_room(panels, title, sheet.foot)
         if anew or not roomy:
             if not roomy:
                 first = next(iter(sheet.maps.values()))
-                row = MapRow(first.lat.values, first.lon.values, panels, frame, WIDTHS[count], title=title)
+                row = MapRow(
+                    first.lat.values, first.lon.values, panels, frame, WIDTHS[count], title=title, foot=sheet.foot
+                )
             else:
                 row.rescale(panels)
             blitter = Blitter(row)

@@ -16,11 +16,12 @@ from IPython.display import display
 from ..contract import InputError
 from . import export
 from .beside import Beside
-from .canvas import MapFigure, MapRow, small
+from .canvas import MapRow
 from .controls import FITTING, GRAPHS, Controls, natural_size
 from .face import EMULATOR, OTHER_RUN, Given
 from .graphs import graph_of
 from .period import Period
+from .pictures import MapFigure, small
 from .places import Frame, Region
 from .selection import FIRST_YEARS, Selection
 from .sources import Source, calendar_of, on_grid_of, open_source

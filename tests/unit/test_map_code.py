@@ -40,7 +40,7 @@ def drawn(figure):
         "colours": [(mesh.cmap.name, mesh.norm.vmin, mesh.norm.vmax) for mesh in cells],
         "titles": [figure.get_suptitle(), *(ax.get_title() for ax in axes)],
         "labels": [ax.get_xlabel() for ax in figure.axes if not hasattr(ax, "projection")],
-        "notes": [text.get_text() for ax in axes for text in ax.texts],
+        "notes": [text.get_text() for part in (*axes, figure) for text in part.texts],
         "projection": axes[0].projection,
         "dots": dots,
     }
