@@ -39,24 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
-    args = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    words = "\0".join(sys.argv[1:] if argv is None else argv)
+    words = words.replace("\0--extent\0", "\0--extent=")  # argparse takes a box that begins with a minus for an option
+    args = _parser().parse_args(words.split("\0") if words else [])
     try:
         with stoppable():
             return _run(args)
     except (Stopped, KeyboardInterrupt) as stop:
         print(f"climgru: stopped: {stop or 'by Ctrl-C'}", file=sys.stderr)
         return STOPPED
-
-
-def _joined(words: Sequence[str]) -> list[str]:
-    """Join a box that begins with a minus sign to its option; argparse would take it for an option itself."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] == "--extent" and word.startswith("-") and "," in word:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
 
 
 def _run(args: argparse.Namespace) -> int:

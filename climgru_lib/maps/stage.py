@@ -65,10 +65,8 @@ class Stage:
         roomy = row is not None and row.has_room(panels, title, sheet.foot)
         if anew or not roomy:
             if not roomy:
-                first = next(iter(sheet.maps.values()))
-                row = MapRow(
-                    first.lat.values, first.lon.values, panels, frame, WIDTHS[count], title=title, foot=sheet.foot
-                )
+                first, room = next(iter(sheet.maps.values())), {"title": title, "foot": sheet.foot}
+                row = MapRow(first.lat.values, first.lon.values, panels, frame, WIDTHS[count], **room)
             else:
                 row.rescale(panels)
             blitter = Blitter(row)
