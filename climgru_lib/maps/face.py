@@ -22,6 +22,7 @@ from .sources import Source, calendar_of, open_source
 
 WRITERS: dict[str, type[AbstractMovieWriter]] = {".gif": PillowWriter, ".mp4": FFMpegWriter}
 FRAMES_A_SECOND = 6
+BESIDE = ("truth", "other", "other_scenario", "noise", "change", "difference", "stipple")  # arguments of `plot`
 EMULATOR, OTHER_RUN = "emulator", "other run"  # names of a prediction that is compared, and of what with
 
 Given = Source | xr.Dataset | str | Path
@@ -126,8 +127,8 @@ def animate(path: Path, source: Given, variable: str, period: str, *, dpi: float
     region = Region.parse(options.pop("region", "global"))
     frame, graticule = Frame(region, options.pop("projection", None)), options.pop("graticule", False)
     scale = {name: options.pop(name, None) for name in ("limits", "span", "levels")}
-    scenario, parts = options.pop("scenario", None), ("truth", "difference", "stipple")
-    beside = _beside(**{name: options.pop(name) for name in parts if name in options})
+    scenario, since = options.pop("scenario", None), "baseline" if options.get("change") else ""
+    beside = _beside(**{name: options.pop(name) for name in (*BESIDE, since) if name in options})
     sheets = [
         next(_sheets([opened], variable, label, scenario, beside, region, options))
         for label in Period.parse(period).samples(*calendar).labels
@@ -162,7 +163,7 @@ def _several(value: Any) -> list:
 def _beside(
     truth: Given | None = None,
     other: Given | None = None,
-    scenario: str | None = None,
+    other_scenario: str | None = None,
     noise: Given | None = None,
     change: bool = False,
     baseline: str | None = None,
@@ -172,12 +173,12 @@ def _beside(
     """Open what maps stand beside."""
     if truth is not None and other is not None:
         raise InputError("maps are compared with a truth or with another prediction, not both; leave one of them out")
-    if change and (truth is not None or other is not None or scenario is not None):
+    if change and (truth is not None or other is not None or other_scenario is not None):
         raise InputError("a change stands beside a map that is compared with nothing; leave 'change' out")
     given = [open_source(one, name) for one, name in ((truth, "truth"), (other, OTHER_RUN)) if one is not None]
     reference = given[0] if given else None
     noise = None if noise is None else open_source(noise, "noise")
-    return Beside(reference, scenario, noise, change, baseline if change else None, difference, stipple)
+    return Beside(reference, other_scenario, noise, change, baseline if change else None, difference, stipple)
 
 
 def _sheets(

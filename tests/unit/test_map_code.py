@@ -8,6 +8,7 @@ from matplotlib.collections import PathCollection
 
 from climgru_lib import maps
 from climgru_lib.contract import InputError
+from climgru_lib.maps import face
 from climgru_lib.maps.cells import Cells
 from climgru_lib.maps.statistics import STATISTICS
 
@@ -115,3 +116,13 @@ def test_dots_beside_another_run_are_from_the_members_of_the_noise(given):
     with pytest.raises(InputError, match=r"no dots: noise is in kg m-2 s-1, the map in mm/day"):
         flux = given["truth"].assign(pr=given["truth"].pr.assign_attrs(units="kg m-2 s-1"))
         maps.plot(given["prediction"][1], "pr", "2041-2050", **asked, noise=flux)
+
+
+def test_a_film_stands_beside_the_same_things(given, tmp_path, monkeypatch):
+    shown, draw = [], face.draw
+    monkeypatch.setattr(face, "draw", lambda *a, **k: shown.append(draw(*a, **k)) or shown[-1])
+    months, one = "2030-01..2030-02", given["prediction"][1]
+    for asked in ({"other": given["other"]}, {"change": True, "baseline": "2020-2029"}):
+        assert face.animate(tmp_path / "film.gif", one, "tas", months, dpi=30, **asked) == 2
+        last = maps.plot(one, "tas", "2030-02", **asked)
+        assert drawn(shown[-2].figure)["arrays"] == drawn(last)["arrays"]
