@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ..contract import InputError
 from ..data.paths import EMBEDDED, output_dir, require_source
-from ..maps.canvas import small
+from ..maps.pictures import small
 from . import notebooks, readme_picture
 
 CELL_SECONDS = {"quick": 900, "full": None}
