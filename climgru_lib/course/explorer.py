@@ -1,4 +1,4 @@
-"""The scenario explorer: a pathway by sliders, what emulators answer, and where they leave what they were trained on."""
+"""The scenario explorer: a pathway by sliders, what emulators answer, and where it leaves the range of training."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Graph:
             alpha=0.3,
             linewidth=0,
             animated=True,
-            label="90 % of single years of one run",
+            label="90 % of one run's single years",
         )
         self._answers = {
             name: axis.plot([], [], label=name, animated=True, **(TRUTH_LINE if name == TRUTH else next(looks)))[0]
@@ -121,7 +121,7 @@ class Graph:
         axis.legend(loc="upper left", fontsize=8)
 
     def _add_driver(self, name: str, scenarios: Mapping[str, Mapping[str, np.ndarray]]) -> list[Line2D]:
-        """Draw a driver of the scenarios on the range of training; return lines for the pathway, and where it leaves."""
+        """Draw a driver of the scenarios and the range of training; return `PATHWAY_LINES`, still empty."""
         axis, (label, unit) = self._drivers[name], DRIVERS[name]
         axis.axhspan(*self._trained.limits[name], color="0.9")
         for ssp, drivers in scenarios.items():
@@ -174,7 +174,7 @@ class Graph:
         for name, axis in self._drivers.items():
             values, (all_of_it, outside) = curves.drivers[name], self._pathway[name]
             all_of_it.set_data(self._months, values)
-            outside.set_data(self._months, np.where(self._trained.outside(name, values), values, np.nan))
+            outside.set_data(self._months, np.where(self._trained.excess(name, values) > 0, values, np.nan))
             _fit(axis, np.concatenate([values, *(line.get_ydata() for line in axis.lines)]))
         return [line for lines in self._pathway.values() for line in lines]
 

@@ -67,24 +67,26 @@ class TrainingRange:
             for name in DRIVERS
         }
 
-    def outside(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Return in which months values of a driver lie outside, shape (time,) of bool."""
+    def excess(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Return how far values of a driver lie outside, in widths of the range, shape (time,); 0 inside."""
         low, high = self.limits[name]
-        room = ROUNDING * (high - low)
-        return (values < low - room) | (values > high + room)
+        beyond = np.fmax(np.fmax(low - values, values - high), 0) / (high - low)
+        return np.where(beyond > ROUNDING, beyond, 0)
+
+    def furthest(self, pathway: dict[str, np.ndarray]) -> float:
+        """Return how far the drivers of a pathway go outside, in widths of a range: the worst of all; 0 inside."""
+        return max(float(self.excess(name, values).max()) for name, values in pathway.items())
 
     def told(self, pathway: dict[str, np.ndarray]) -> list[str]:
         """Return a line on each driver of a pathway that leaves the range: how far, and in which years."""
         lines = []
         for name, (label, unit) in DRIVERS.items():
-            away = self.outside(name, pathway[name])
-            if away.any():
+            excess = self.excess(name, pathway[name])
+            if excess.any():
                 low, high = self.limits[name]
-                reached = pathway[name][away]
-                furthest = reached[np.argmax(np.maximum(low - reached, reached - high))]
-                lines.append(
-                    f"{label}: {furthest:.3g} {unit}, in training {low:.3g} to {high:.3g}, outside in {_stretches(self.years[away])}"
-                )
+                furthest = pathway[name][excess.argmax()]
+                years = _stretches(self.years[excess > 0])
+                lines.append(f"{label}: {furthest:.3g} {unit}, in training {low:.3g} to {high:.3g}, outside in {years}")
         return lines
 
 

@@ -77,7 +77,7 @@ class Departure:
             return co2
         if self.peak < years[0] + 1:
             raise InputError(
-                f"the peak in {self.peak:g} must come a year after the first month, {years[0]:.1f}, or later"
+                f"the peak in {self.peak:g} comes less than a year after the first month, in {years[0]:.1f}"
             )
         before, at_peak = np.interp([self.peak - 1, self.peak], years, co2)
         rate, left = at_peak - before, years[-1] - self.peak
@@ -141,7 +141,7 @@ def on_mini_earth(departure: Departure, n_months: int) -> Pathway:
         raise InputError(f"the mini-earth has no scenario {departure.base}; it has {', '.join(PATHWAYS)}")
     base, months = PATHWAYS[departure.base], scenarios.decimal_years(n_months)
     emitted = greenhouse_gases(base, n_months)[0]
-    years = np.arange(months[0], months[-1] + 1e-9)
+    years = np.arange(months[0], np.ceil(months[-1]) + 0.5)
     more = np.interp(years, months, departure.cumulative_co2(emitted, months) - emitted)
 
     def at_years(gas: str, factor: np.ndarray | float = 1.0) -> np.ndarray:
