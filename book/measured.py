@@ -43,9 +43,7 @@ def cell(file: str, column: str, **where: str) -> str:
 
 def rows_of(name: str, split: str, ssp: str = "") -> pd.DataFrame:
     """Return the rows of a study on a split: those of the first scored slice, or of a scenario."""
-    rows = results.rows(name)
-    rows = rows[rows["split"] == split]
-    return rows[rows["ssp"] == ssp] if ssp else rows[rows["slice"] == 0]
+    return results.rows(name, split) if not ssp else results.rows(name).query("split == @split and ssp == @ssp")
 
 
 def _told(values: pd.Series, digits: int = 3) -> str:
@@ -55,11 +53,8 @@ def _told(values: pd.Series, digits: int = 3) -> str:
 
 def study(name: str, split: str = "clean") -> str:
     """Return mean and standard deviation over seeds of the metrics of a study's first slice, by label."""
-    rows = [
-        [label, str(len(group)), *(_told(group[column]) for column in COLUMNS)]
-        for label, group in rows_of(name, split).groupby("label", sort=False)
-    ]
-    return markdown(["", "seeds", *HEADINGS.values(), "score"], rows)
+    table = report.told(results.rows(name, split)).reset_index(names="")
+    return markdown(list(table), table.values.tolist())
 
 
 def scenarios(name: str, *ssps: str, split: str = "decades") -> str:

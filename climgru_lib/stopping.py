@@ -14,6 +14,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 class Stopped(BaseException):
     """A signal asked the work to stop; it is no error, and what was done so far can be continued."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Let Jupyter show the message alone."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class _Signals:
     """What has come, and what the signals did before `stoppable`; those are a process's, and so is this."""

@@ -90,13 +90,11 @@ def run(
 
 
 def _select(folder: Path, only: Sequence[str] | None) -> list[Path]:
-    paths = sorted(folder.glob(notebooks.PATTERN))
-    if only is None:
-        return paths
-    for number in only:
-        if not any(path.name.startswith(f"{number}_") for path in paths):
-            raise InputError(f"no notebook {number}; there are {', '.join(path.name[:2] for path in paths)}")
-    return [path for path in paths if path.name[:2] in only]
+    numbered = {path.name.partition("_")[0]: path for path in sorted(folder.glob(notebooks.PATTERN))}
+    for number in only or ():
+        if number not in numbered:
+            raise InputError(f"no notebook {number}; there are {', '.join(numbered)}")
+    return [path for number, path in numbered.items() if only is None or number in only]
 
 
 def _parse(text: str) -> tuple[str, Any]:

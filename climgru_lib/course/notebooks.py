@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..contract import InputError
 
-PATTERN = "[0-9][0-9]_*.ipynb"
+PATTERN = "[0-9][0-9]*_*.ipynb"
 
 
 def folder() -> Path:

@@ -18,6 +18,7 @@ from ..data.tensors import EmulationData, prepare
 from ..predict.emulator import Emulator
 from ..score.curve import ScoreCurve
 from ..score.evaluation import evaluate
+from ..stopping import Stopped
 from ..training import fit, recipes, runs
 from ..training.recipe import Recipe
 
@@ -94,13 +95,21 @@ class Workbook:
         """Train a recipe, or continue or reuse its run; return the run directory.
 
         With ``points``, a network is scored so many times on the way, see `score.ScoreCurve`.
+
+        Raises
+        ------
+        Stopped
+            If a signal came, such as Jupyter's to interrupt the kernel; what is trained so far is kept.
         """
         seed = self.seed if seed is None else seed
         data = self.prepare(recipe.season, split)
         run_dir = self._run_dir(recipe, data, seed, precision)
         watch = ScoreCurve(recipe, data, run_dir, seed, points) if points and recipe.is_network else None
         compute = {"device": device, "precision": precision, "progress": progress}
-        return fit.train(recipe, data, run_dir, seed=seed, resume=True, watch=watch, **compute)
+        try:
+            return fit.train(recipe, data, run_dir, seed=seed, resume=True, watch=watch, **compute)
+        except Stopped as stopped:
+            raise Stopped(f"{str(stopped).partition(';')[0]}; run this again to continue") from stopped
 
     def finished(
         self, recipe: Recipe, split: str = "clean", seed: int | None = None, precision: str = "32"

@@ -14,6 +14,7 @@ from test_training import LATE, TINY, curves, stop_at, train
 
 from climgru_lib.cli import main
 from climgru_lib.contract import InputError
+from climgru_lib.course import Workbook
 from climgru_lib.data import tensors
 from climgru_lib.stopping import Stopped
 from climgru_lib.training import fit, lightning_adapter, runs
@@ -232,3 +233,17 @@ def test_a_stopped_command_tells_how_to_go_on(store, tmp_path):
     assert process.returncode == 75
     assert "SIGTERM came in epoch" in line and "--resume" in line
     assert main(command) == 2  # without --resume
+
+
+def test_an_interrupted_cell_says_in_one_line_how_to_continue(store, tmp_path, monkeypatch):
+    book = Workbook("04", str(store), "quick", 0, str(tmp_path))
+    small = {"architecture": {"width": 4, "hidden": 4, "head": 8}, "run_length": 6, "runs": 2}
+    recipe = book.recipe("compact-final", **small)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGINT)
+        with pytest.raises(Stopped) as stopped:
+            book.train(recipe, "unseen:ssp370")
+    told = "SIGINT came in epoch 1; run this again to continue"
+    assert stopped.value._render_traceback_() == [f"Stopped: {told}"]
+    run_dir = book.train(recipe, "unseen:ssp370")
+    assert runs.read_run(run_dir)["status"] == "finished"

@@ -104,6 +104,20 @@ def test_the_summary_by_hand():
     assert table.loc[["fit", "limit: forced"], "score"].tolist() == [5.0, 0.5]
 
 
+def test_a_slice_in_words_by_hand():
+    rows = pd.DataFrame(rows_of((1.0, 3.0), "new") + rows_of((2.0, 2.5), "old") + rows_of((5.0,), "fit"))
+    table = studies.told(rows, {"new": "old", "fit": "new"})
+    assert table["score"].to_dict() == {
+        "new": "2.000 ± 1.414",
+        "old": "2.250 ± 0.354",
+        "fit": "5.000",
+        "new less old": "-0.250 ± 0.750",  # of -1 and 0.5: standard deviation 1.061, over the root of 2
+        "fit less new": "+4.000",
+    }
+    assert table["seeds"].tolist() == ["2", "2", "1", "2", "1"]
+    assert table.columns[1] == "tas monthly RMSE [K]"
+
+
 def test_curves_show_means_ranges_marks_and_fits():
     curves = [
         {"label": "net", "split": "clean", "seed": seed, "step": step, **dict.fromkeys(COLUMNS, value + seed)}

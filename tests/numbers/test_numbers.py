@@ -12,7 +12,7 @@ import pytest
 from climgru_lib.data.paths import output_dir
 
 EXPECTED = Path(__file__).resolve().parents[1] / "expected"
-NOTEBOOKS = sorted(EXPECTED.glob("[0-9][0-9].json"))
+NOTEBOOKS = sorted(EXPECTED.glob("[0-9][0-9]*.json"))
 CASES = [(path.stem, name) for path in NOTEBOOKS for name in json.loads(path.read_text())]
 
 

@@ -33,6 +33,11 @@ def markdown(filled) -> dict[str, str]:
     return {"book": filled("results"), "06": notebook}
 
 
+def paired(name: str, label: str, less: str, metric: str) -> pd.Series:
+    values = results.rows(name, "clean").pivot_table(index="seed", columns="label", values=metric)
+    return values[label] - values[less]
+
+
 def rows_of(name: str) -> pd.DataFrame:
     rows = results.rows(name)
     return rows[rows["slice"] == 0]
@@ -50,9 +55,6 @@ def told(text: str, name: str, split: str) -> dict[str, tuple[int, list[float], 
 
 
 TABLES = [
-    ("06", "season", "clean"),
-    ("06", "dice", "clean"),
-    ("06", "first-final", "clean"),
     ("book", "season", "clean"),
     ("book", "dice", "clean"),
     ("book", "first-final", "clean"),
@@ -118,6 +120,59 @@ def test_the_book_tells_the_trade_of_dice_beside_the_published_one(metric, publi
     difference = means["1.0 Dice + 0.0 MSE"] - means["0.5 Dice + 0.5 MSE"]
     assert re.findall(r"[+-]\d\.\d+", row) == [f"{difference:+.3f}", f"{published:+.3f}"]
     assert difference * published > 0  # the claim holds
+
+
+SEASON_BULLETS = {
+    "After one epoch": (", one epoch", 2),
+    "Lead 0": (", lead 0", 3),
+    "Published start": (", published start", 2),
+}
+
+
+@pytest.mark.parametrize("start", SEASON_BULLETS)
+def test_notebook_06_tells_what_the_channel_brings(start, markdown):
+    condition, digits = SEASON_BULLETS[start]
+    gain = -paired("season", f"with season{condition}", f"without season{condition}", "score")
+    line = next(line for line in markdown["06"].splitlines() if line.startswith(f"- *{start}*"))
+    assert f": {gain.mean():.{digits}f} ± {gain.std() / 5**0.5:.{digits}f}" in line
+
+
+def test_notebook_06_tells_what_the_network_does_without_insolation(markdown):
+    means = results.rows("season", "clean").groupby("label")["score"].mean()
+    line = next(line for line in markdown["06"].splitlines() if line.startswith("- *No insolation*"))
+    assert f"({means['without season, no rsdt']:.2f} against {means['with season, no rsdt']:.2f})" in line
+
+
+def test_notebook_06_tells_the_trade_of_dice(markdown):
+    pure, even = "1.0 Dice + 0.0 MSE", "0.5 Dice + 0.5 MSE"
+    std, mean, month = (
+        paired("dice", pure, even, f"pr_{metric}").mean()
+        for metric in ("time_std_mae", "time_mean_rmse", "monthly_rmse")
+    )
+    told = f"the std error falls by {-std:.3f} (published 0.118), the time mean rises by {mean:.3f} (0.186) and the "
+    assert told + f"monthly error by {month:.3f} (0.065)" in markdown["06"]
+    mse, more = (paired("dice", label, even, "score") for label in ("0.0 Dice + 1.0 MSE", "0.7 Dice + 0.3 MSE"))
+    assert (mse > 0).all() and (more > 0).all()
+    assert f"by {mse.mean():.3f} before MSE alone and by {more.mean():.3f} before 0.7" in markdown["06"]
+
+
+def test_notebook_06_tells_first_against_final(markdown):
+    scores = paired("first-final", "Conv-GRU (final)", "3D-CNN (first)", "score")
+    reach = 2.132 * scores.std() / 5**0.5  # Student's t, 4 degrees of freedom, 95 %
+    interval = f"from {scores.mean() - reach:.3f} to {scores.mean() + reach:+.3f}"
+    assert (
+        f"The difference of {-scores.mean():.3f} has a 90 % interval {interval} over the five seeds" in markdown["06"]
+    )
+
+
+@pytest.mark.parametrize("name", ["dice", "first-final"])
+def test_a_kept_curve_ends_at_the_score_of_its_row(name):
+    key = ["split", "label", "seed"]
+    curves, rows = results.curves(name), results.rows(name)
+    ends = curves.sort_values("step").groupby(key)[COLUMNS].last()
+    scores = rows[rows["slice"] == 0].set_index(key).loc[ends.index, COLUMNS]
+    assert (ends - scores).abs().to_numpy().max() < 6e-5  # five digits of a point are stored
+    assert curves.groupby(key).size().eq(12).all()
 
 
 @pytest.mark.parametrize(("form", "row"), [("steps", "as many steps"), ("epochs", "as many pairs")])

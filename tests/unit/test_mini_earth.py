@@ -1,8 +1,5 @@
 """The embedded mini-earth: layout, determinism, physics, and the statistics of the climate it describes."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,11 +10,11 @@ from climgru_lib.contract import InputError
 from climgru_lib.data.store import open_dataset
 from climgru_lib.grid import land_fraction
 from climgru_lib.mini_earth import climate, dataset, emissions, processes, scenarios, variability
-from climgru_lib.mini_earth.realism import deviation, measure
+from climgru_lib.mini_earth.realism import cesm2, deviation, measure
 from climgru_lib.score import noise_limits
 from climgru_lib.score.verdicts import verdicts
 
-FACTS = json.loads((Path(__file__).parents[1] / "expected" / "facts.json").read_text(encoding="utf-8"))
+FACTS = cesm2()
 LAT, LON = dataset.LATITUDES, dataset.LONGITUDES
 WEIGHT = np.cos(np.deg2rad(LAT))[:, None] * np.ones(LON.size)
 LAND = land_fraction(LAT, LON) >= 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
-from ...score.tables import COLUMNS, columns, headings, scored_targets
+from ...score.tables import COLUMNS, HEADINGS, columns, headings, scored_targets
 from ...training import files
 from .plan import Study
 
@@ -71,6 +72,38 @@ def summary(rows: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.
     frame = pd.DataFrame.from_dict(table, orient="index", columns=["seeds", *metrics])
     frame.index.names = ["split", "label"]
     return frame.sort_index(level="split", sort_remaining=False, kind="stable")
+
+
+def told(rows: pd.DataFrame, against: Mapping[str, str] | None = None, digits: int = 3) -> pd.DataFrame:
+    """Put one slice of a study into words.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `runner.collect`, of one split and slice.
+    against : mapping of str to str, optional
+        Label to the label that it is compared with.
+    digits : int
+
+    Returns
+    -------
+    DataFrame of str
+        By label: the number of seeds and each metric as ``mean ± standard deviation`` over them; then, by
+        ``label less label``, mean difference seed by seed ``± standard error``.
+    """
+    metrics, table = columns(scored_targets(rows)), {}
+
+    def words(mean: float, error: float, sign: str = "") -> str:
+        return f"{mean:{sign}.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "")
+
+    for label, group in rows.groupby("label", sort=False):
+        values = {column: words(group[column].mean(), group[column].std()) for column in metrics}
+        table[label] = {"seeds": str(len(group))} | values
+    paired = differences(rows, against or {})
+    for (label, less), group in paired.groupby(["label", "less"], sort=False) if len(paired) else ():
+        values = {row["metric"]: words(row["difference"], row["+-"], "+") for row in group.to_dict("records")}
+        table[f"{label} less {less}"] = {"seeds": str(group["pairs"].iloc[0])} | values
+    return pd.DataFrame.from_dict(table, orient="index").rename(columns=HEADINGS)
 
 
 def differences(rows: pd.DataFrame, against: Mapping[str, str]) -> pd.DataFrame:
@@ -154,17 +187,27 @@ def plot_curves(
                 mark = published[label][COLUMNS.index(column)]
                 axis.plot(1.0, mark, ">", color=line.get_color(), transform=axis.get_yaxis_transform(), clip_on=False)
         if rows is not None:
-            for label, group in rows[~rows["label"].isin(labels) & (rows["slice"] == 0)].groupby("label", sort=False):
-                axis.axhline(group[column].mean(), color="0.4", linewidth=0.8)
-                at = (0.01, group[column].mean())
-                axis.annotate(label, at, (0, 2), ("axes fraction", "data"), "offset points", fontsize=7)
+            fits = rows[~rows["label"].isin(labels) & (rows["slice"] == 0)].groupby("label", sort=False)[column].mean()
+            for (label, value), style in zip(fits.items(), cycle(styles)):
+                axis.axhline(value, color="0.4", linewidth=0.8, linestyle=style, label=label)
         axis.set_title(heading, fontsize=9)
         axis.set_yscale("log")
-        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
-            ticks(StrMethodFormatter("{x:.3g}"))
-        axis.tick_params(axis="y", which="both", labelsize=6)
+        ticks = _ticks(*axis.get_ylim())
+        axis.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        axis.minorticks_off()
     for axis in axes[-1]:
         axis.set_xlabel("optimiser steps")
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(labels), 5))
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 5))
     plt.close(figure)
     return figure
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round values in a range, evenly spaced on a logarithmic axis if it is wide."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in (1, 1.2, 1.5, 2, 3, 5, 7)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    return (
+        inside if len(inside) > 2 else [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    )

@@ -32,8 +32,8 @@ def known() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def rows(name: str) -> pd.DataFrame:
-    """Return the kept rows of a study, see `runner.collect`.
+def rows(name: str, split: str = "") -> pd.DataFrame:
+    """Return the kept rows of a study, see `runner.collect`; of a split those of its first slice.
 
     Raises
     ------
@@ -42,7 +42,21 @@ def rows(name: str) -> pd.DataFrame:
     """
     if name not in known():
         raise InputError(f"no results of study '{name}' are kept; there are {', '.join(known())}")
-    return pd.read_csv(FOLDER / f"{name}.csv")
+    found = pd.read_csv(FOLDER / f"{name}.csv")
+    return found[(found["split"] == split) & (found["slice"] == 0)] if split else found
+
+
+def curves(name: str) -> pd.DataFrame:
+    """Return the kept curves of a study, see `runner.collect`.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    if not (FOLDER / f"{name}-curves.csv").exists():
+        raise InputError(f"no curves of study '{name}' are kept")
+    return pd.read_csv(FOLDER / f"{name}-curves.csv")
 
 
 def source(name: str) -> dict[str, Any]:
@@ -65,11 +79,11 @@ def provenance(book: Workbook, command: str, found: pd.DataFrame, run_dirs: Sequ
 
 
 def keep(folder: Path, name: str) -> None:
-    """Copy rows, means and provenance of a finished study from its folder, rounded, to where results are kept."""
+    """Copy tables and provenance of a finished study from its folder, rounded, to where results are kept."""
     FOLDER.mkdir(exist_ok=True)
-    for file, kept in (("rows.csv", f"{name}.csv"), ("means.csv", f"{name}-means.csv")):
-        if (folder / file).exists():
-            pd.read_csv(folder / file, index_col=0).round(5).to_csv(FOLDER / kept, index=False)
+    for file, kept in (("rows", name), ("means", f"{name}-means"), ("curves", f"{name}-curves")):
+        if (folder / f"{file}.csv").exists():
+            pd.read_csv(folder / f"{file}.csv", index_col=0).round(5).to_csv(FOLDER / f"{kept}.csv", index=False)
     (FOLDER / f"{name}.json").write_text((folder / "provenance.json").read_text())
 
 

@@ -1,8 +1,12 @@
 """Statistics by which a climate archive is judged: means, seasons, warming, variability, rain, insolation.
 
 `measure` computes them for any data set of the contract, so that the embedded mini-earth and real data can be put
-side by side; `compare` holds them against reference values with tolerances (``tests/expected/facts.json``).
+side by side; `compare` holds them against reference values with tolerances, such as those of `cesm2`.
 """
+
+import json
+from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -12,7 +16,14 @@ from .forced import global_means, rain, seasons, warming
 from .table import compare, deviation
 from .variability import correlations, coupling, el_nino, variability
 
-__all__ = ["Archive", "compare", "deviation", "measure"]
+__all__ = ["Archive", "cesm2", "compare", "deviation", "measure"]
+
+CESM2 = Path(__file__).resolve().parents[2] / "assets" / "cesm2_statistics.json"
+
+
+def cesm2() -> dict[str, Any]:
+    """Return what was measured of CESM2: ``source``, ``statistics`` for `compare`, ``verdicts`` of simple methods."""
+    return json.loads(CESM2.read_text(encoding="utf-8"))
 
 
 def measure(dataset: xr.Dataset) -> dict[str, float | list[float]]:
