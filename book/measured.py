@@ -187,3 +187,10 @@ def splits_of(name: str) -> list[str]:
 def question(name: str) -> str:
     """Return what a study asks."""
     return STUDIES[name].question
+
+
+def bad_data() -> str:
+    """Return what became of data sets with a planted fault, all kinds together."""
+    found = kept("bad-data")
+    found = found[found["kind"].isin(["known kinds", "kinds held back", "good data sets"])]
+    return markdown(["", *found.columns[1:]], found.values.tolist())

@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 2 bad input (one line on stderr), 75 stopped by a signal and resumable.
     """
-    args = _parser().parse_args(argv)
+    words = "\0".join(sys.argv[1:] if argv is None else argv)
+    words = words.replace("\0--extent\0", "\0--extent=")  # argparse takes a box that begins with a minus for an option
+    args = _parser().parse_args(words.split("\0") if words else [])
     try:
         with stoppable():
             return _run(args)

@@ -15,8 +15,8 @@ from PIL import Image
 from ..contract import VARIABLES, InputError
 from ..data.departures import Departure, decimal_years
 from ..data.tensors import EmulationData
-from ..maps.canvas import small
 from ..maps.controls import line, menu, natural_size, wide
+from ..maps.pictures import small
 from ..maps.places import Frame
 from ..maps.rows import rmse_note
 from ..maps.sheet import Sheet

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 
 from .canvas import MapRow
-from .looks import RC
+from .looks import PLAIN
 
 
 class Blitter:
@@ -28,7 +28,7 @@ class Blitter:
 
     def png(self) -> bytes:
         """Render the row as PNG: maps and dots, on them all that stays, on that titles and note."""
-        with mpl.rc_context(RC):
+        with mpl.rc_context(PLAIN):
             if self._still is None:
                 self._still = self._draw_still()
             renderer = self._canvas.get_renderer()

@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import cartopy.crs as ccrs
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
-from matplotlib.figure import Figure
-from PIL import Image
 
-from ..contract import InputError
 from .cells import Cells
 from .ground import coast, fit
-from .looks import RC
+from .looks import PLAIN
+from .pictures import MapFigure
 from .places import Frame
 
 # Sizes in inches, multiples of 0.05 so that frames fall on whole pixels.
 PANEL_WIDTH = 4.0  # of a map in a row
+WIDTHS = {1: 6.0, 2: 5.0, 3: PANEL_WIDTH}  # by the maps in a row that is alone
 TALLEST = 3.4  # of a map; a higher one is made narrower
 NARROWEST = 3.6  # figure of one panel, so that its title has room
 MARGIN = 0.05  # left and right of a map
 TOP = 0.3  # title of the figure
 TITLE = 0.25  # of a panel
 BAR_TOP, BAR_HEIGHT, BAR_BOTTOM = 0.1, 0.1, 0.3  # gap above a colour bar, the bar, its tick labels
-LINE = 0.15  # of a label
-CHARACTERS, TITLE_CHARACTERS = 15, 11  # of a colour-bar label, of the title that fit into an inch
+LINE, TITLE_LINE = 0.15, 0.2  # of a label, of the title
+CHARACTERS, TITLE_CHARACTERS, FOOT_CHARACTERS = 15, 11, 16  # of a colour-bar label, title, foot that fit into an inch
+PANEL_CHARACTERS = 12  # of the title of a panel; a longer one is written smaller
 LABELS = 0.5  # room at the left of and below a map for the labels of a graticule
 DOTS = 2500  # stipples on a map; a finer grid is thinned
-FORMATS = ("png", "svg", "pdf", "jpg", "webp")
-
-
-class MapFigure(Figure):
-    """A figure outside pyplot that a notebook shows as PNG when it ends a cell."""
-
-    def png(self) -> bytes:
-        """Render the figure as PNG."""
-        buffer = io.BytesIO()
-        FigureCanvasAgg(self).print_png(buffer)
-        return buffer.getvalue()
-
-    def _repr_png_(self) -> bytes:
-        return small(self.png())
-
-
-def small(png: bytes) -> bytes:
-    """Return a PNG with at most 256 colours: a third of the size, no colour off by a tenth of its range."""
-    buffer, picture = io.BytesIO(), Image.open(io.BytesIO(png)).convert("RGB")
-    few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
-    few.save(buffer, "png", optimize=True)
-    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -88,6 +63,8 @@ class MapRow:
         Panels beside each other; all by default.
     graticule : bool
         Draw meridians and parallels, with their labels.
+    title, foot : str
+        For whose lines there is room.
 
     Attributes
     ----------
@@ -108,18 +85,21 @@ class MapRow:
         width: float = PANEL_WIDTH,
         columns: int | None = None,
         graticule: bool = False,
+        title: str = "",
+        foot: str = "",
     ):
         self.frame = projection if isinstance(projection, Frame) else Frame(projection=projection)
         self.lat, self.lon, self.panels, self._graticule = lat, lon, list(panels), graticule
         self._columns = min(columns or len(panels), len(panels))
         self.axes, self.meshes, self.stipples, self._bars = [], [], [], []
-        with mpl.rc_context(RC):
+        with mpl.rc_context(PLAIN):
             self.figure = MapFigure(figsize=(width, width))
-            self._lay_out(width)
+            self._lay_out(width, title, foot)
             for panel, box in zip(self.panels, self._boxes):
                 self._add(panel, box)
             self._add_bars()
             self.figure.suptitle("", y=1 - MARGIN / self.figure.get_size_inches()[1])
+            self._foot = self.figure.text(0.5, 0.03 / self.figure.get_size_inches()[1], "", fontsize=8, ha="center")
             self._note = self.axes[-1].text(
                 0.02,
                 0.04,
@@ -128,7 +108,7 @@ class MapRow:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.8},
             )
 
-    def _lay_out(self, width: float) -> None:
+    def _lay_out(self, width: float, title: str, foot: str) -> None:
         """Find the places of the maps in inches and give the figure its size."""
         probe = self.figure.add_axes((0, 0, 1, 1), projection=self.frame.crs)
         fit(probe, self.frame)
@@ -141,19 +121,21 @@ class MapRow:
         high = round(across * aspect / 0.05) * 0.05
         self._width = max(across + left + right, NARROWEST if self._columns == 1 else NARROWEST / 1.5)
         left += (self._width - across - left - right) / 2
-        self.lines = self.lines_of(self.panels)
+        self._lines = self._lines_of(self.panels)
         self._gap = LABELS if self._graticule else BAR_TOP
-        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self.lines
+        below = self._gap + BAR_HEIGHT + BAR_BOTTOM + LINE * self._lines
         above = LABELS / 2 if self._graticule and self.frame.cap is not None else 0.0
         self._title_at = 1 + above / high
         step = below + high + above + TITLE
         rows = -(-len(self.panels) // self._columns)
-        height = rows * step + TOP
+        self._title_lines, self._foot_lines = _lines(self._entitled(title)), _lines(self._footed(foot))
+        top = TOP + TITLE_LINE * max(self._title_lines - 1, 0)
+        height = rows * step + top + LINE * self._foot_lines
         self.figure.set_size_inches(self._columns * self._width, height)
         self._boxes = [
             (
                 i % self._columns * self._width + left,
-                height - TOP - (i // self._columns + 1) * step + below,
+                height - top - (i // self._columns + 1) * step + below,
                 across,
                 high,
             )
@@ -163,9 +145,20 @@ class MapRow:
     def _wrapped(self, text: str) -> str:
         return textwrap.fill(text, int(CHARACTERS * self._width))
 
-    def lines_of(self, panels: Sequence[Panel]) -> int:
-        """Return how many lines the longest label takes; `lines` have room."""
+    def _entitled(self, title: str) -> str:
+        return textwrap.fill(title, int(TITLE_CHARACTERS * self._columns * self._width))
+
+    def _footed(self, foot: str) -> str:
+        return textwrap.fill(foot, int(FOOT_CHARACTERS * self._columns * self._width))
+
+    def _lines_of(self, panels: Sequence[Panel]) -> int:
         return max(self._wrapped(panel.label).count("\n") + 1 for panel in panels)
+
+    def has_room(self, panels: Sequence[Panel], title: str, foot: str) -> bool:
+        """Whether the lines of other labels, of another title and foot find room."""
+        needed = self._lines_of(panels), _lines(self._entitled(title)), _lines(self._footed(foot))
+        there = self._lines, max(self._title_lines, 1), self._foot_lines
+        return all(lines <= room for lines, room in zip(needed, there))
 
     def _fraction(self, left: float, bottom: float, width: float, height: float) -> tuple[float, ...]:
         """Turn inches into fractions of the figure."""
@@ -213,7 +206,7 @@ class MapRow:
         for ax in self._bars:
             ax.remove()
         self._bars = []
-        with mpl.rc_context(RC):
+        with mpl.rc_context(PLAIN):
             self._add_bars()
 
     def show(
@@ -221,6 +214,7 @@ class MapRow:
         maps: Mapping[str, np.ndarray],
         title: str,
         note: str = "",
+        foot: str = "",
         dots: Sequence[np.ndarray | None] = (),
     ) -> None:
         """Exchange the maps.
@@ -233,16 +227,20 @@ class MapRow:
             Title of the figure.
         note : str
             Written on the last map.
+        foot : str
+            Written below all.
         dots : sequence of array of bool, shape (lat, lon), or None
             Cells to stipple, one per panel; none by default.
         """
         for ax, mesh, (name, values) in zip(self.axes, self.meshes, maps.items(), strict=True):
-            ax.set_title(name.strip(), y=self._title_at)
+            long = len(name.strip()) / (PANEL_CHARACTERS * self._width)
+            ax.set_title(name.strip(), y=self._title_at, fontsize=PLAIN["axes.titlesize"] / max(1.0, long))
             mesh.set_array(np.asarray(values))
         for place, stipple in enumerate(self.stipples):
             stipple.set_offsets(self._dots(dots[place] if place < len(dots) else None))
-        self.figure.suptitle(textwrap.fill(title, int(TITLE_CHARACTERS * self.figure.get_size_inches()[0])))
+        self.figure.suptitle(self._entitled(title))
         self._note.set_text(note)
+        self._foot.set_text(self._footed(foot))
 
     def _dots(self, within: np.ndarray | None) -> np.ndarray:
         """Return the places of dots in the projection, shape (dot, 2)."""
@@ -270,10 +268,8 @@ class MapRow:
     @property
     def above(self) -> list:
         """What `show` exchanges on top of all."""
-        return [*(ax.title for ax in self.axes), self.figure._suptitle, self._note]
+        return [*(ax.title for ax in self.axes), self.figure._suptitle, self._note, self._foot]
 
 
-def require_format(path: Path) -> None:
-    """Raise `InputError` for the ending of a picture that cannot be written."""
-    if path.suffix.lower().removeprefix(".") not in FORMATS:
-        raise InputError(f"cannot draw '{path.name}'; the name must end in .{', .'.join(FORMATS)}")
+def _lines(text: str) -> int:
+    return len(text.splitlines())

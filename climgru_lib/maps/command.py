@@ -7,10 +7,10 @@ from argparse import Namespace
 import matplotlib as mpl
 
 from ..contract import InputError
-from .canvas import require_format
 from .face import WRITERS, animate, plot, writer_of
-from .looks import RC
+from .looks import PLAIN
 from .period import require_month
+from .pictures import require_format
 
 DPI, FILM_DPI = 200, 100
 NARROWEST = 1200  # pixels of a picture
@@ -57,6 +57,6 @@ def draw_map(args: Namespace) -> str:
         return f"wrote {args.out}: {frames} frames"
     figure = plot(args.source, args.var, periods, **options)
     dpi = args.dpi or max(DPI, round(NARROWEST / figure.get_figwidth() + 0.5))
-    with mpl.rc_context(RC):
+    with mpl.rc_context(PLAIN):
         figure.savefig(args.out, dpi=dpi)
     return f"wrote {args.out}"

@@ -12,7 +12,8 @@ import numpy as np
 from ..contract import InputError
 from .period import Period
 from .places import BOXES, PROJECTIONS
-from .selection import STATISTICS, Selection
+from .selection import Selection
+from .statistics import STATISTICS
 
 MONTHS = [*month_name[1:], "year", "DJF", "MAM", "JJA", "SON"]
 LENGTHS = (1, 5, 10, 20, 30)

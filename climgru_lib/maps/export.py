@@ -9,8 +9,9 @@ import matplotlib as mpl
 import xarray as xr
 
 from .. import __version__
-from .canvas import MapRow, require_format
-from .looks import RC
+from .canvas import MapRow
+from .looks import PLAIN
+from .pictures import require_format
 from .sheet import Sheet
 
 
@@ -26,7 +27,7 @@ def save(path: Path, row: MapRow, sheet: Sheet, dpi: float) -> Path:
         numbers(sheet).to_netcdf(path, engine="netcdf4")
         return path
     require_format(path)
-    with mpl.rc_context(RC):
+    with mpl.rc_context(PLAIN):
         row.figure.savefig(path, dpi=dpi)
     return path
 
@@ -56,16 +57,24 @@ def code(given: dict[str, Any], variable: str, period: str, options: dict[str, A
 
     Parameters
     ----------
-    given : dict of str to path, Dataset or None
-        ``source`` and ``truth``; what is no path is named ``prediction`` and ``truth``.
+    given : dict of str to path, Dataset or list
+        ``source`` and what stands beside it; what is no path is named ``prediction``, ``truth`` and ``other``.
     variable, period : str
     options : dict
         Further arguments; those that are None are left out.
     """
-    named = {
-        key: repr(str(one)) if isinstance(one, str | Path) else key for key, one in given.items() if one is not None
-    }
-    source = "prediction" if named["source"] == "source" else named["source"]
-    asked = {"truth": named["truth"]} if "truth" in named else {}
-    asked |= {key: repr(value) for key, value in options.items() if value is not None}
-    return f"maps.plot({', '.join([source, repr(variable), repr(period), *(f'{k}={v}' for k, v in asked.items())])})"
+    names = {"source": "prediction", "noise": "truth"}
+    named = {key: _written(one, names.get(key, key)) for key, one in given.items()}
+    asked = {key: _written(value, key) for key, value in options.items() if value is not None}
+    parts = [named.pop("source"), repr(variable), repr(period), *(f"{k}={v}" for k, v in (named | asked).items())]
+    return f"maps.plot({', '.join(parts)})"
+
+
+def _written(value: Any, name: str) -> str:
+    """Return a value as code; what cannot be written is named. Scenarios in a list belong to one prediction."""
+    if isinstance(value, list):
+        parts = [one for one in value if isinstance(one, str | Path)]
+        return f"maps.open_source({[str(one) for one in parts] if len(parts) == len(value) else name})"
+    if isinstance(value, Path):
+        return repr(str(value))
+    return repr(value) if isinstance(value, str | int | float | tuple) else name

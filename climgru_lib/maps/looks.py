@@ -32,6 +32,9 @@ RC = {
     "legend.frameon": False,
 }
 
+#: On maps the words of files are drawn as they are, not as formulas.
+PLAIN = RC | {"text.parse_math": False}
+
 
 def style() -> None:
     """Set the figure style of the course for every figure drawn afterwards."""
@@ -81,9 +84,10 @@ def long_name_of(field: xr.DataArray) -> str:
 
 
 def label_of(field: xr.DataArray, suffix: str = "") -> str:
-    """Return the colour-bar label ``long_name suffix [unit]``."""
-    name = long_name_of(field)
-    return f"{name[:1].upper()}{name[1:]} {suffix}".strip() + f" [{units_of(field)}]"
+    """Return the colour-bar label ``long_name suffix [unit]``; of a statistic ``Suffix of the statistic of``."""
+    name, of = long_name_of(field), field.attrs.get("statistic", "")
+    name = f"{suffix} of the {name[:1].lower()}{name[1:]}" if of and suffix else f"{name} {suffix}".strip()
+    return f"{name[:1].upper()}{name[1:]} [{units_of(field)}]"
 
 
 def colours_of(name: str, kind: str) -> Colormap:

@@ -150,7 +150,8 @@ class Period:
         if not whole.any():
             there = f"the months run from {_month(year, month, 0)} to {_month(year, month, -1)}"
             wanted = f"{self.name} {'' if self.first == NEVER else _span(self.first, self.last)}".strip()
-            raise InputError(f"there is no whole {wanted or 'year'}; {there}")
+            named = "" if self.months[0] <= self.months[-1] else f"; a {self.name} has the year of its last month"
+            raise InputError(f"there is no whole {wanted or 'year'}; {there}{named}")
         index = index[starts[whole][:, None] + np.arange(len(self.months))]
         years = years[whole]
         labels = tuple(f"{self.name} {value}".strip() for value in years)

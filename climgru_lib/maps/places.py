@@ -51,7 +51,7 @@ class Region:
     west, east, south, north : float, degrees
         Any convention; from ``west`` eastward to ``east``, over the date line where it is so.
     polygon : shapely geometry, optional
-        Longitudes in -180..180.
+        In any convention of longitudes; one that is cut at the date line is joined there.
     """
 
     name: str
@@ -81,6 +81,9 @@ class Region:
             return text
         polygon = getattr(text, "polygon", text)
         if isinstance(polygon, shapely.Geometry):
+            if polygon.is_empty:
+                raise InputError("the polygon of a region is empty")
+            polygon = _joined(polygon)
             west, south, east, north = polygon.bounds
             return cls(getattr(text, "name", "polygon"), west, east, south, north, polygon)
         if not isinstance(text, str):
@@ -133,7 +136,7 @@ class Region:
         columns = (lon - self.west) % 360 <= self.width
         inside = rows[:, None] & columns[None, :]
         if self.polygon is not None:
-            inside &= shapely.contains_xy(self.polygon, *np.meshgrid((lon + 180) % 360 - 180, lat))
+            inside &= shapely.contains_xy(self.polygon, *np.meshgrid(self.west + (lon - self.west) % 360, lat))
         if not inside.any():
             raise InputError(f"no cell has its centre within the region {self.name}; choose a larger one")
         return inside
@@ -151,6 +154,16 @@ class Region:
         summed = np.nansum(values * weights, axis=(-2, -1))
         mean = np.divide(summed, total, out=np.full(np.shape(total), np.nan), where=total > 0)
         return field.isel(lat=0, lon=0, drop=True).copy(data=mean)
+
+
+def _joined(polygon: shapely.Geometry) -> shapely.Geometry:
+    """Return a polygon that is cut at the date line in one piece, its longitudes beyond 180."""
+    parts = [
+        shapely.transform(part, lambda at: at + np.array([360, 0])) if part.bounds[2] <= 0 else part
+        for part in shapely.get_parts(polygon)
+    ]
+    whole = shapely.union_all(parts)
+    return min((polygon, whole), key=lambda one: one.bounds[2] - one.bounds[0])
 
 
 @dataclass(frozen=True)

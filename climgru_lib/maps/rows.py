@@ -7,9 +7,11 @@ import numpy as np
 import xarray as xr
 
 from ..contract import InputError
-from .canvas import MapFigure, MapRow, Panel
+from .canvas import WIDTHS, MapRow, Panel
 from .comparison import GLOBAL
+from .layout import oriented
 from .looks import colours_of, label_of, norm_of, overflow, robust_limits, units_of
+from .pictures import MapFigure
 from .places import Frame
 from .sources import on_grid_of
 
@@ -60,10 +62,10 @@ def map_row(
     difference = (emulator - truth).rename(truth.name).assign_attrs(truth.attrs, kind="difference")
     shared = panel_of(truth, emulator, limits=limits)
     last = panel_of(difference, suffix="difference", limits=None if span is None else (-span, span))
-    row = MapRow(truth.lat.values, truth.lon.values, [shared, shared, last], projection)
     title = title if title is not None else caption(truth) or caption(emulator)
+    row = MapRow(truth.lat.values, truth.lon.values, [shared, shared, last], projection, title=title)
     maps = {"truth": truth.values, "emulator": emulator.values, "emulator − truth": difference.values}
-    row.show(maps, title, rmse_note(difference), [None, None, dots])
+    row.show(maps, title, rmse_note(difference), dots=[None, None, dots])
     return row.figure
 
 
@@ -111,8 +113,9 @@ def plot_map(
         raise InputError(f"limits {limits} of a difference are not centred on 0; give (-x, x)")
     field = field.assign_attrs(kind="difference") if difference else field
     panel = panel_of(field, limits=limits, label=label)
-    row = MapRow(field.lat.values, field.lon.values, [panel], projection, width=6.0)
-    row.show({"": field.values}, caption(field) if title is None else title, dots=[dots])
+    title = caption(field) if title is None else title
+    row = MapRow(field.lat.values, field.lon.values, [panel], projection, WIDTHS[1], title=title)
+    row.show({"": field.values}, title, dots=[dots])
     return row.figure
 
 
@@ -146,14 +149,14 @@ def panel_of(
 
 
 def one_map(field: xr.DataArray) -> xr.DataArray:
-    """Return the field with dims (lat, lon), south first, or raise `InputError` if it is more than one map."""
+    """Return the field with dims (lat, lon), south and west first, or raise `InputError` if it is more than one map."""
     field = field.squeeze()
     if set(field.dims) != {"lat", "lon"}:
         raise InputError(
             f"{field.name} has dimensions {field.dims}, a map needs (lat, lon); select one month and member, "
             "for instance field.sel(ssp='ssp370', member_id=0, time='2085-07')"
         )
-    return field.transpose("lat", "lon").sortby("lat")
+    return oriented(field.transpose("lat", "lon"))
 
 
 def check_pair(truth: xr.DataArray, emulator: xr.DataArray) -> None:
@@ -170,7 +173,7 @@ def check_pair(truth: xr.DataArray, emulator: xr.DataArray) -> None:
 def rmse_note(difference: xr.DataArray, region=GLOBAL) -> str:
     """Return the area-weighted RMSE of a difference map as text; nothing where no cell holds a value."""
     rmse = float(np.sqrt(region.mean(difference.astype(np.float64) ** 2)))
-    return "" if np.isnan(rmse) else f"area-weighted RMSE {rmse:.2f} {units_of(difference)}"
+    return "" if np.isnan(rmse) else f"area-weighted RMSE {rmse:.3g} {units_of(difference)}"
 
 
 def caption(field: xr.DataArray) -> str:
@@ -181,5 +184,13 @@ def caption(field: xr.DataArray) -> str:
 def _labels(field: xr.DataArray) -> dict[str, str]:
     attrs = field.attrs
     ssp = field["ssp"].item() if "ssp" in field.coords else attrs.get("scenario", attrs.get("ssp", ""))
-    month = field["time"].dt.strftime("%B %Y").item() if "time" in field.coords else attrs.get("when", "")
+    month = _month(field["time"]) if "time" in field.coords else attrs.get("when", "")
     return {"scenario": str(ssp), "month": month, "members": attrs.get("members", "")}
+
+
+def _month(time: xr.DataArray) -> str:
+    """Return the time of a map in words: a month, or what the coordinate holds if that is no date."""
+    try:
+        return time.dt.strftime("%B %Y").item()
+    except (AttributeError, TypeError):
+        return str(time.item())

@@ -2,102 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from .. import contract
 from ..contract import InputError
+from .layout import MEMBER, read
 from .looks import long_name_of
 from .period import Period, Samples
-from .sources import MEMBER, Source, calendar_of
+from .sources import Source, calendar_of
+from .statistics import CHANGES, STATISTICS, less
 
-ROUNDING = 1e-12  # relative
-Kind = Literal["field", "difference", "spread", "share"]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """What is made of the values in time.
-
-    Parameters
-    ----------
-    label : str
-        Before the variable's name on a colour bar.
-    kind : {"field", "difference", "spread", "share"}
-        What its colours and limits are like.
-    of : callable
-        From values with dim ``time`` (years as coordinate) and the level to a map.
-    unit : str
-        With the variable's own as ``{}``.
-    fewest : int
-        Values in time that it needs; of each calendar month if ``seasonless``.
-    linear : bool
-        Whether members may be averaged before it; the mean of members has less weather than any of them.
-    seasonless : bool
-        Whether the mean annual cycle of monthly values is left out.
-    """
-
-    label: str
-    kind: Kind
-    of: Callable[[xr.DataArray, float | None], xr.DataArray]
-    unit: str = "{}"
-    fewest: int = 1
-    linear: bool = True
-    seasonless: bool = False
-
-
-def _mean(values: xr.DataArray, _) -> xr.DataArray:
-    return values.mean("time")
-
-
-def _less(values: xr.DataArray, mean: xr.DataArray) -> xr.DataArray:
-    """Subtract; what rounding alone leaves is 0."""
-    left = values - mean
-    return left.where((np.abs(left) > ROUNDING * np.abs(mean)) | left.isnull(), 0.0)
-
-
-def _less_cycle(values: xr.DataArray) -> xr.DataArray:
-    """Subtract the mean of each calendar month; that of all values where they are one a year."""
-    return _less(values, values.groupby("month").mean().sel(month=values.month))
-
-
-def _trend(values: xr.DataArray, _) -> xr.DataArray:
-    """Return the least-squares slope per decade, with an intercept for each calendar month."""
-    decades = _less_cycle(values.time / 10)
-    return (_less_cycle(values) * decades).sum("time", skipna=False) / (decades**2).sum("time")
-
-
-def _std(values: xr.DataArray, _) -> xr.DataArray:
-    """Return the standard deviation about the mean of each calendar month, each of which takes one degree."""
-    given = values.notnull().sum("time") - np.unique(values.month).size
-    return np.sqrt((_less_cycle(values) ** 2).sum("time", min_count=1) / given.where(given > 0))
-
-
-def _quantile(values: xr.DataArray, level: float | None) -> xr.DataArray:
-    return values.quantile(level, "time").drop_vars("quantile")
-
-
-def _share_above(values: xr.DataArray, level: float | None) -> xr.DataArray:
-    return (values > level).where(values.notnull()).mean("time")
-
-
-#: Changes are made of `Statistic.of` less that of the baseline.
-STATISTICS = {
-    "mean": Statistic("", "field", _mean),
-    "change": Statistic("Change of", "difference", _mean),
-    "percent": Statistic("Relative change of", "difference", _mean, "%"),
-    "std": Statistic("Standard deviation of", "spread", _std, fewest=2, linear=False, seasonless=True),
-    "trend": Statistic("Trend of", "difference", _trend, "{} per decade", fewest=3, seasonless=True),
-    "quantile": Statistic("Quantile {level:g} of", "field", _quantile, fewest=2, linear=False),
-    "exceedance": Statistic(
-        "Probability above {level:g} {unit} of", "share", _share_above, "dimensionless", linear=False
-    ),
-}
-CHANGES = ("change", "percent")
+BLOCK = 64e6  # bytes that are read at once
 FIRST_YEARS = 20  # of the scenario: the baseline where none is named
 
 
@@ -185,30 +104,48 @@ class Selection:
         return out.rename(self.variable).assign_attrs(self._attrs(field), kind=kind, when=when, members=told)
 
     def values(
-        self, field: xr.DataArray, averaged: bool = False, apart: bool = False
+        self,
+        field: xr.DataArray,
+        averaged: bool = False,
+        apart: bool = False,
+        reduced: Callable[[xr.DataArray], xr.DataArray] | None = None,
     ) -> tuple[Samples | None, xr.DataArray]:
         """Return the values in time of a field, in memory, time in years, with the calendar month that each begins in.
 
-        A value of several months is NaN where one of them is. Over the mean of members if ``averaged``,
-        and every month as a value of its own if ``apart``.
+        A value of several months is NaN where one of them is. Over the mean of members if ``averaged``, every month as
+        a value of its own if ``apart``; what ``reduced`` leaves of them. Of a field on disk some months are read at a
+        time.
         """
         calendar = calendar_of(field)
         if calendar is None:
             if self.period != "all":
                 raise InputError("the maps have no time; leave the period out")
-            samples, picked, months, begins = None, field.expand_dims("time").load(), 1, [0]
+            samples, index, begins = None, np.zeros((1, 1), int), [0]
+            field = field.expand_dims("time")
         else:
             samples = Period.parse(self.period).samples(*calendar)
             samples = samples.apart() if apart else samples
-            begins = calendar[1][samples.index[:, 0]] if calendar[1] is not None else np.ones(len(samples.index), int)
-            picked, months = field.isel(time=samples.index.ravel()).load(), samples.index.shape[1]
-        self._require_given(picked)
+            index = samples.index
+            begins = calendar[1][index[:, 0]] if calendar[1] is not None else np.ones(len(index), int)
+        years = samples.years if samples else np.zeros(1)
+        parts = []
+        for rows in _blocks(len(index), field.nbytes / field.sizes["time"] * index.shape[1]):
+            part = self._values(field.isel(time=index[rows].ravel()), index.shape[1], averaged)
+            part = part.assign_coords(time=years[rows])
+            parts.append(reduced(part) if reduced else part)
+        values = xr.concat(parts, "time", coords="minimal", compat="override") if len(parts) > 1 else parts[0]
+        return samples, values.assign_coords(month=("time", begins))
+
+    def _values(self, field: xr.DataArray, months: int, averaged: bool) -> xr.DataArray:
+        """Read a field and return the means of so many months in a row."""
+        picked = read(field)
+        if self._withheld(picked).any():
+            raise InputError(f"{self.variable} is withheld in '{self.period}': maps are stored as zeros")
         picked = picked.drop_vars([name for name in picked.coords if name not in (MEMBER, "lat", "lon")])
         picked = picked.astype(np.float64)
         if averaged and MEMBER in picked.dims:
             picked = picked.mean(MEMBER)
-        values = picked.coarsen(time=months).reduce(np.mean) if months > 1 else picked
-        return samples, values.assign_coords(time=samples.years if samples else [0.0], month=("time", begins))
+        return picked.coarsen(time=months).reduce(np.mean) if months > 1 else picked
 
     def chosen(self, field: xr.DataArray) -> tuple[xr.DataArray, str]:
         """Return the field of the members that are wanted, and what they are in words."""
@@ -239,26 +176,29 @@ class Selection:
 
     def withheld(self, field: xr.DataArray) -> np.ndarray:
         """Return which times of a target are withheld, in a member at least: stored as zeros; shape (time,)."""
+        blocks = _blocks(field.sizes["time"], field.nbytes / field.sizes["time"])
+        return np.concatenate([self._withheld(read(field.isel(time=rows))) for rows in blocks])
+
+    def _withheld(self, field: xr.DataArray) -> np.ndarray:
         known = contract.VARIABLES.get(self.variable)
         values = field.transpose("time", ..., "lat", "lon").values
         zero = contract.withheld_maps(values) & (values[..., 0, 0] == 0)
         return zero.reshape(len(values), -1).any(axis=1) & bool(known and known.role == "target")
 
-    def _require_given(self, field: xr.DataArray) -> None:
-        """Raise `InputError` for maps of a target that are withheld."""
-        if self.withheld(field).any():
-            raise InputError(f"{self.variable} is withheld in '{self.period}': maps are stored as zeros")
+    def require_zero(self) -> None:
+        """Raise `InputError` if a relative change of the variable says nothing."""
+        if self.variable in contract.VARIABLES and contract.VARIABLES[self.variable].low > 0:
+            raise InputError(f"{self.variable} has no natural zero, a percentage of it says nothing; use 'change'")
 
     def _less_baseline(self, field: xr.DataArray, values: xr.DataArray, averaged: bool) -> tuple[xr.DataArray, str]:
         apart = Period.parse(self.period).monthly
         samples, early = replace(self, period=self.base(field)).values(field, averaged, apart)
         before = early.groupby("month").mean().sel(month=values.month)
         if self.statistic == "percent":
-            if self.variable in contract.VARIABLES and contract.VARIABLES[self.variable].low > 0:
-                raise InputError(f"{self.variable} has no natural zero, a percentage of it says nothing; use 'change'")
+            self.require_zero()
             level = before.mean("time")
-            return 100 * _less(values, before) / level.where(level > 0), samples.caption
-        return _less(values, before), samples.caption
+            return 100 * less(values, before) / level.where(level > 0), samples.caption
+        return less(values, before), samples.caption
 
     def _attrs(self, field: xr.DataArray) -> dict[str, str]:
         """Return unit and label of the map."""
@@ -268,4 +208,11 @@ class Selection:
             label = f"Members' spread of {label[:1].lower()}{label[1:]}".strip()
         changed = "change of " if self.baseline and self.statistic not in CHANGES else ""
         long_name = f"{label} {changed}{long_name_of(field)}".strip()
-        return {"units": statistic.unit.format(unit), "long_name": long_name, "scenario": field.attrs["scenario"]}
+        told = {"units": statistic.unit.format(unit), "long_name": long_name, "scenario": field.attrs["scenario"]}
+        return told | {"statistic": label}
+
+
+def _blocks(count: int, each: float) -> Iterator[slice]:
+    """Yield slices of so many values of so many bytes that are read at once."""
+    step = max(1, int(BLOCK // each))
+    return (slice(start, start + step) for start in range(0, count, step))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..contract import InputError
-from .canvas import PANEL_WIDTH, MapRow, Panel
+from .canvas import PANEL_WIDTH, WIDTHS, MapRow, Panel
 from .comparison import GLOBAL, NoDots, chance_limit, compare
 from .looks import robust_limits
 from .places import Frame, Region
@@ -18,7 +17,7 @@ from .rows import panel_of, rmse_note
 from .selection import Selection
 from .sources import Source, on_grid_of
 
-DOTS_NOTE = "dots: within internal variability (95 %)"
+DOTS_FOOT = "dots: {} within internal variability{}, each cell by itself, 95 %"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,9 @@ class Sheet:
     told : dict of str to str
         Parts of the title: source, scenario, when, members.
     note : str
+        On the last map.
+    foot : str
+        Below all.
     dots : tuple of array of bool, shape (lat, lon), or None
         One per map.
     """
@@ -42,12 +44,18 @@ class Sheet:
     roles: tuple[str, ...]
     told: dict[str, str]
     note: str = ""
+    foot: str = ""
     dots: tuple[np.ndarray | None, ...] = ()
 
     @property
     def title(self) -> str:
         """Scenario, time and members."""
         return ", ".join(part for key, part in self.told.items() if part and key != "source")
+
+    @property
+    def titles(self) -> list[str]:
+        """Of the panels; a map that stands by itself needs none."""
+        return [""] if self.roles == ("values",) else [*self.maps]
 
     def on(self, first: xr.DataArray) -> Sheet:
         """Return the sheet with its maps and dots in the order of cells of another map."""
@@ -86,7 +94,7 @@ def look(
     region : Region, optional
         Of the RMSE; the Earth by default.
     noise : Source, optional
-        Whose members show internal variability where there is no reference; the source by default.
+        Whose members show internal variability; by default the reference's, see `compare`, or the source's.
 
     Raises
     ------
@@ -99,48 +107,50 @@ def look(
             raise NoDots("no dots on a mean by itself: choose the statistic 'change', or a truth to compare with")
         limit = chance_limit(selection, noise or source, subject) if stipple else None
         within = None if limit is None else np.abs(subject.values) <= limit
-        return Sheet({source.name: subject}, ("values",), _told(source, subject), _dotted(within), (within,))
-    pair = compare(selection, source, reference, other, stipple)
-    before, after = _titles(reference, pair.reference, source, pair.subject)
+        foot = DOTS_FOOT.format("change", " of one member") if stipple else ""
+        return Sheet({source.name: subject}, ("values",), _told(source, subject), foot=foot, dots=(within,))
+    pair = compare(selection, source, reference, other, stipple, noise)
+    before, after = names_of(reference, pair.reference, source, pair.subject)
     note = rmse_note(pair.difference, region or GLOBAL)
-    note = "\n".join(part for part in (note, _dotted(pair.within)) if part)
-    told, difference = _told(source, pair.subject), f"{source.name} − {reference.name}"
+    foot = ", ".join(filter(None, (DOTS_FOOT.format("difference", ""), pair.assumed))) if stipple else ""
+    told, difference = _told(source, pair.subject), difference_of(reference, pair.reference, source, pair.subject)
     if pair.subject.scenario != pair.reference.scenario:
-        told["scenario"], difference = "", f"{pair.subject.scenario} − {pair.reference.scenario}"
+        told["scenario"] = ""
     if alone and pair.subject.when != pair.reference.when:
         raise InputError(
             f"{source.name} is of {pair.subject.when}, {reference.name} of {pair.reference.when}: a difference alone "
             "would not tell; choose the period and baseline that both have"
         )
     if alone:
-        return Sheet({difference: pair.difference}, ("difference",), told, note, (pair.within,))
+        return Sheet({difference: pair.difference}, ("difference",), told, note, foot, (pair.within,))
     maps = {before: pair.reference, after: pair.subject, difference: pair.difference}
-    return Sheet(maps, ("values", "values", "difference"), told, note, (None, None, pair.within))
-
-
-def look_dotted(selection: Selection, source: Source, *beside: Any, stipple: bool, **options: Any) -> tuple[Sheet, str]:
-    """Look with dots if they are wanted; without, and with the reason in words, where they cannot be made."""
-    try:
-        return look(selection, source, *beside, stipple=stipple, **options), ""
-    except NoDots as error:
-        return look(selection, source, *beside, **options), str(error)
+    return Sheet(maps, ("values", "values", "difference"), told, note, foot, (None, None, pair.within))
 
 
 def _told(source: Source, subject: xr.DataArray) -> dict[str, str]:
     return {"source": source.name, **{part: subject.attrs[part] for part in ("scenario", "when", "members")}}
 
 
-def _dotted(within: np.ndarray | None) -> str:
-    return "" if within is None else DOTS_NOTE
-
-
-def _titles(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> tuple[str, str]:
-    """Return the titles of two panels: who it is, and where the two differ in scenario or years."""
-    differ = [part for part in ("scenario", "when") if base.attrs[part] != subject.attrs[part]]
+def names_of(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> list[str]:
+    """Return names that tell two maps or series apart: who it is, and where they differ in scenario or years."""
     before, after = ([maker.name] * (reference.name != source.name) for maker in (reference, source))
-    before += [base.attrs[part] for part in differ] + [base.members] * (base.members != subject.members)
-    after += [subject.attrs[part] for part in differ]
-    return ", ".join(filter(None, before)) or "reference", ", ".join(filter(None, after)) or source.name
+    when = base.when.partition(" against ")[::2], subject.when.partition(" against ")[::2]
+    alike = when[0][0] == when[1][0]  # but for the baseline
+    differ = {
+        "scenario": (base.scenario, subject.scenario),
+        "when": tuple(f"against {since}" for _, since in when) if alike else (base.when, subject.when),
+    }
+    for one, other in differ.values():
+        before, after = (before, after) if one == other else ([*before, one], [*after, other])
+    before += [base.members] * (base.members != subject.members)
+    return [", ".join(filter(None, before)) or "reference", ", ".join(filter(None, after)) or source.name]
+
+
+def difference_of(reference: Source, base: xr.DataArray, source: Source, subject: xr.DataArray) -> str:
+    """Return the name of a difference: of two sources, or of two scenarios."""
+    if subject.scenario != base.scenario:
+        return f"{subject.scenario} − {base.scenario}"
+    return f"{source.name} − {reference.name}"
 
 
 def panels_of(
@@ -201,16 +211,14 @@ def still_fit(panels: Sequence[Panel], sheet: Sheet, region: Region) -> bool:
 def merged(first: Sheet, second: Sheet, names: Sequence[str]) -> Sheet:
     """Return two sheets of one map each as one; the second map has colours of its own."""
     maps = dict(zip(names, (*first.maps.values(), *second.maps.values())))
-    return Sheet(maps, ("values", "change"), first.told, second.note, (*first.dots, *second.dots))
+    return Sheet(maps, ("values", "change"), first.told, second.note, second.foot, (*first.dots, *second.dots))
 
 
 def _group(role: str, drawn: xr.DataArray) -> tuple:
     return role, drawn.name, drawn.kind, drawn.units
 
 
-def draw(
-    sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = False, width: float | None = None, **scale
-) -> MapRow:
+def draw(sheets: Sequence[Sheet], frame: Frame | None = None, graticule: bool = False, **scale) -> MapRow:
     """Draw sheets of one grid below each other, or beside each other where each is one map.
 
     Parameters
@@ -218,8 +226,6 @@ def draw(
     sheets : sequence of Sheet
     frame : Frame, optional
     graticule : bool
-    width : float, optional
-        Of a panel, in inches.
     **scale
         ``limits``, ``span`` and ``levels`` of `panels_of`.
     """
@@ -234,8 +240,12 @@ def draw(
             parts = own if len(sheets) > 1 and len(sheet.maps) == 1 else [*own, title]
             drawn[", ".join(filter(None, parts)) + " " * place] = values.values
     across = len(sheets[0].maps)
-    width = width or (6.0 if len(drawn) == 1 else PANEL_WIDTH)
+    width = WIDTHS[across] if len(sheets) == 1 else PANEL_WIDTH
     columns = across if across > 1 else min(len(sheets), 3)
+    if len(drawn) == 1:
+        drawn = dict(zip(sheets[0].titles, drawn.values()))
+    title = ", ".join(part for key, part in common.items() if part and key != "source")
+    foot = sheets[0].foot if len({sheet.foot for sheet in sheets}) == 1 else ""
     row = MapRow(
         first.lat.values,
         first.lon.values,
@@ -244,10 +254,9 @@ def draw(
         width,
         columns,
         graticule,
+        title,
+        foot,
     )
-    if len(drawn) == 1 and sheets[0].roles == ("values",):
-        drawn = {"": next(iter(drawn.values()))}
-    title = ", ".join(part for key, part in common.items() if part and key != "source")
     note = sheets[0].note if len(sheets) == 1 else ""
-    row.show(drawn, title, note, [dots for sheet in sheets for dots in sheet.dots])
+    row.show(drawn, title, note, foot, [dots for sheet in sheets for dots in sheet.dots])
     return row

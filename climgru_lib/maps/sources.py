@@ -14,22 +14,12 @@ from .. import contract, grid
 from ..contract import InputError
 from ..data import store
 from ..data.paths import EMBEDDED
+from ..predict.output import tidy
 from ..training import runs
-
-#: Other names of the library's dimensions.
-NAMES = {
-    "latitude": "lat",
-    "y": "lat",
-    "longitude": "lon",
-    "x": "lon",
-    "realization": "member_id",
-    "member": "member_id",
-    "year": "time",
-}
-MEMBER = "member_id"
-
+from .layout import MEMBER, NAMES, dated, oriented, read, renamed, units_of_file
 
 IN_MEMORY = 200e6  # bytes; a smaller variable of a scenario is read whole when it is first asked for
+KEPT = 400e6  # bytes of those that were asked for last
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Source:
     def variables(self) -> tuple[str, ...]:
         """Names of what has a latitude and a longitude: the targets of the contract first."""
         first = next(iter(self.scenarios.values()))
-        on_map = [str(name) for name, field in first.data_vars.items() if {"lat", "lon"} <= {*_renamed(field).dims}]
+        on_map = [str(name) for name, field in first.data_vars.items() if {"lat", "lon"} <= {*renamed(field).dims}]
         targets = contract.of_role("target", on_map)
         return *targets, *(name for name in on_map if name not in targets)
 
@@ -74,9 +64,10 @@ class Source:
         raise InputError(f"{self.name} {what}; choose of {there}")
 
     def field(self, variable: str, scenario: str | None = None) -> xr.DataArray:
-        """Return a variable with dims (member_id, time, lat, lon), the first two where there are any.
+        """Return a variable with the dims member_id, time, lat, lon, the first two where there are any.
 
-        Latitudes run from south to north; time holds dates, or whole years as integers.
+        In this order where it is in memory; a large one is as in the file, see `layout.read`. Latitudes run from south
+        to north; time holds dates, or whole years as integers.
 
         Raises
         ------
@@ -86,30 +77,41 @@ class Source:
         scenario = self.scenario(scenario)
         if variable not in self.variables:
             raise InputError(f"{self.name} holds no {variable}; it has {', '.join(self.variables) or 'no maps'}")
-        if (variable, scenario) not in self._fields:
+        key = variable, scenario
+        if key not in self._fields:
             field = self._field(variable, scenario)
-            self._fields[variable, scenario] = field.load() if field.nbytes < IN_MEMORY else field
-        return self._fields[variable, scenario]
+            self._fields[key] = read(field) if field.nbytes < IN_MEMORY else field
+        self._fields[key] = self._fields.pop(key)  # the last one is that which was asked for last
+        while len(self._fields) > 1 and sum(field.nbytes for field in self._fields.values()) > KEPT:
+            self._fields.pop(next(iter(self._fields)))
+        return self._fields[key]
 
     @cached_property
     def _fields(self) -> dict[tuple[str, str], xr.DataArray]:
         return {}
 
     def _field(self, variable: str, scenario: str) -> xr.DataArray:
-        field = _renamed(self.scenarios[scenario][variable])
+        field = renamed(self.scenarios[scenario][variable])
         if "time" in field.coords and "time" not in field.dims:
             field = field.expand_dims("time")
         extra = set(field.dims) - {MEMBER, "time", "lat", "lon"}
         if extra:
             raise InputError(f"{variable} of {self.name} has a dimension {', '.join(map(str, extra))}; select of it")
-        for dim in ("lat", "lon"):
-            if dim not in field.coords:
-                raise InputError(f"{variable} of {self.name} has no coordinate {dim}; give the cell centres in degrees")
-            if field.sizes[dim] < 2:
-                raise InputError(f"{variable} of {self.name} has one cell along {dim}; a map needs two at least")
-        field = field.transpose(*(dim for dim in (MEMBER, "time", "lat", "lon") if dim in field.dims))
-        field = field if field.lat[0] < field.lat[-1] else field.isel(lat=slice(None, None, -1))
-        return _dated(field).assign_attrs(units=_units(field), scenario=scenario)
+        empty = [str(dim) for dim, size in field.sizes.items() if not size]
+        if empty:
+            raise InputError(f"{variable} of {self.name} is empty along {', '.join(empty)}")
+        try:
+            field = dated(oriented(field))
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
+        told = tidy(field.attrs | {"units": units_of_file(field), "scenario": scenario})
+        return field.drop_attrs(deep=False).assign_attrs(told)
+
+    def weather_free(self, scenario: str | None = None) -> bool:
+        """Whether the file says that it is a prediction of this library without draws: its forced response alone."""
+        data = self.scenarios[self.scenario(scenario)]
+        drawn = "draws" in data.attrs or any(NAMES.get(str(name), name) == MEMBER for name in data.coords)
+        return str(data.attrs.get("source")).startswith("climgru ") and "recipe" in data.attrs and not drawn
 
     def members(self, variable: str, scenario: str | None = None) -> list:
         """Return the labels of the members; an empty list without any."""
@@ -144,11 +146,13 @@ def open_source(source: Source | xr.Dataset | str | Path | list, name: str | Non
     if str(source) == EMBEDDED:
         return Source(name or EMBEDDED, _by_scenario(store.open_dataset(EMBEDDED)))
     path, dates = runs.prediction_file(source), xr.coders.CFDatetimeCoder(use_cftime=True)
+    options = {"engine": "zarr" if path.is_dir() else None, "chunks": None, "cache": False}
     try:
-        dataset = xr.open_dataset(
-            path, engine="zarr" if path.is_dir() else None, chunks=None, cache=False, decode_times=dates
-        )
-    except (ValueError, OSError, KeyError) as error:
+        try:
+            dataset = xr.open_dataset(path, **options, decode_times=dates)
+        except ValueError:  # months since a date are no dates for xarray
+            dataset = xr.open_dataset(path, **options, decode_times=False)
+    except Exception as error:  # a damaged file can fail anywhere in these readers
         raise InputError(f"{path} is neither a NetCDF file nor a Zarr store that can be read") from error
     return _with_maps(Source(name or Path(source).name, _by_scenario(dataset)))
 
@@ -169,22 +173,6 @@ def calendar_of(field: xr.DataArray) -> tuple[np.ndarray, np.ndarray | None] | N
     if "time" not in field.dims:
         return None
     return field["year"].values, field["month"].values if "month" in field.coords else None
-
-
-def _dated(field: xr.DataArray) -> xr.DataArray:
-    """Give the times of a field coordinates ``year`` and ``month``; raise `InputError` where it holds no dates."""
-    if "time" not in field.dims:
-        return field
-    values = field["time"].values if "time" in field.coords else None
-    if values is not None and np.issubdtype(values.dtype, np.integer):
-        return field.assign_coords(year=("time", values.astype(int)))
-    try:
-        year, month = field["time"].dt.year.values, field["time"].dt.month.values
-    except (AttributeError, TypeError, KeyError) as error:
-        raise InputError(
-            "time holds neither dates nor years; give it units such as 'days since 2015-01-15' and a calendar"
-        ) from error
-    return field.assign_coords(year=("time", year), month=("time", month))
 
 
 def on_grid_of(field: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
@@ -208,27 +196,4 @@ def _by_scenario(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
     if "ssp" in dataset.dims:
         return {str(name): dataset.sel(ssp=name) for name in dataset["ssp"].values}
     name = dataset["ssp"].item() if "ssp" in dataset.coords else dataset.attrs.get("ssp", "")
-    return {str(name): dataset}
-
-
-def _renamed(field: xr.DataArray) -> xr.DataArray:
-    """Call the dimensions as the library does; ``y`` and ``x`` are degrees where a 2-D ``lat`` only repeats them."""
-    if {"y", "x", "lat"} <= {*field.coords} and field["lat"].ndim == 2:
-        if float(np.abs(field["lat"] - field["y"]).max()) > 1e-3:
-            return field
-        field = field.drop_vars(["lat", "lon"], errors="ignore")
-    names = {*field.dims, *field.coords}
-    doubled = {new for old, new in NAMES.items() if new in names}
-    taken = {old: new for old, new in NAMES.items() if old in names and new not in doubled}
-    return field.rename(taken)
-
-
-def _units(field: xr.DataArray) -> str:
-    """Return the unit in the contract's spelling; without one, the contract's if the mean is plausible in it."""
-    known, units = contract.VARIABLES.get(str(field.name)), field.attrs.get("units")
-    if known is None:
-        return units or "unit unknown"
-    if units is None:
-        first = field.isel({dim: 0 for dim in (MEMBER, "time") if dim in field.dims})
-        return known.units[0] if known.mean_low <= float(first.mean()) <= known.mean_high else "unit unknown"
-    return known.units[0] if units in known.units else units
+    return {tidy({"ssp": str(name)})["ssp"]: dataset}

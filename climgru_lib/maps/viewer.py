@@ -15,18 +15,19 @@ from IPython.display import display
 
 from ..contract import InputError
 from . import export
-from .canvas import MapFigure, MapRow, small
+from .beside import Beside
+from .canvas import MapRow
 from .controls import FITTING, GRAPHS, Controls, natural_size
-from .face import Given, of_truth
+from .face import EMULATOR, OTHER_RUN, Given
+from .graphs import graph_of
 from .period import Period
+from .pictures import MapFigure, small
 from .places import Frame, Region
-from .profiles import graph_of
 from .selection import FIRST_YEARS, Selection
-from .sheet import Sheet, look, look_dotted, merged
 from .sources import Source, calendar_of, on_grid_of, open_source
 from .stage import Stage
 
-TRUTH, OTHER, ITS_CHANGE, NOTHING = "truth", "other run", f"its first {FIRST_YEARS} years", "nothing"
+TRUTH, ITS_CHANGE, NOTHING = "truth", f"its first {FIRST_YEARS} years", "nothing"
 WITHOUT_KERNEL = "The menus and sliders of this viewer need a running kernel; its first picture stands above."
 #: While the viewer is alive in JupyterLab, the picture that it left just above for readers without a kernel is hidden.
 HIDE_STILL = "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .climgru-maps) {display: none}</style>"
@@ -77,9 +78,9 @@ class Viewer:
         period: str | None = None,
         projection: str | ccrs.CRS | None = None,
     ):
-        self._given, self._projection = {"source": prediction, "truth": truth}, projection
-        self.source = Source("emulator", open_source(prediction).scenarios)
-        given = {TRUTH: truth, OTHER: other}
+        self._given, self._projection = {"source": prediction, "truth": truth, "other": other}, projection
+        self.source = Source(EMULATOR, open_source(prediction).scenarios)
+        given = {TRUTH: truth, OTHER_RUN: other}
         self._others = {name: open_source(one, name) for name, one in given.items() if one is not None}
         self._stage = Stage()
         self._graphed: tuple = ()
@@ -187,15 +188,19 @@ class Viewer:
 
     def code(self) -> str:
         """Return the call of `maps.plot` that draws what is shown."""
-        selection, beside = self.controls.selection(), self.controls.beside.value
-        options = self.controls.options()
-        if beside == ITS_CHANGE and selection.statistic == "mean":
-            options |= {"statistic": "change", "baseline": self.controls.since}
-        if len(self.source.scenarios) > 1:
-            both = beside in self.source.scenarios
-            options["scenario"] = [beside, selection.scenario] if both else selection.scenario
-        given = self._given if beside == TRUTH else {"source": self._given["source"]}
-        return export.code(given, selection.variable, selection.period, options)
+        selection, beside, options = self._drawn
+        options = options | self._stage.colours() | {"other_scenario": beside.scenario}
+        options["scenario"] = selection.scenario if len(self.source.scenarios) > 1 else None
+        if self._stage.sheet.roles[-1] == "change":
+            options |= {"change": True, "baseline": beside.baseline}
+        named = {"source": "source"}
+        if beside.reference is not None:
+            name = "truth" if beside.reference is self._others.get(TRUTH) else "other"
+            named[name] = name
+        if beside.stipple and beside.noise is not None:
+            named["noise"] = "truth"
+        given = {key: self._given[name] for key, name in named.items()}
+        return export.code(given, selection.variable, selection.period, options | {"stipple": beside.stipple or None})
 
     def _ipython_display_(self) -> None:
         display({"image/png": small(bytes(self.image.value)), "text/plain": self._stage.sheet.title}, raw=True)
@@ -229,44 +234,29 @@ class Viewer:
         plain = replace(self.controls.selection(), statistic="mean", members="mean")
         return float(plain.of(self.source).median())
 
-    def _beside(self, selection: Selection) -> tuple[Source | None, Selection | None]:
-        """Return what stands beside the prediction, and what is looked at in it."""
-        beside = self.controls.beside.value
+    def _beside(self) -> Beside:
+        """Return what stands beside the prediction."""
+        beside, stipple, truth = self.controls.beside.value, self.controls.stipple.value, self._others.get(TRUTH)
         if beside in self._others:
-            return self._others[beside], of_truth(selection, self.source, self._others[beside])
+            reference = self._others[beside]
+            return Beside(reference, noise=None if reference is truth else truth, stipple=stipple)
         if beside in self.source.scenarios:
-            return self.source, replace(selection, scenario=beside)
-        return None, None
-
-    def _look(self, selection: Selection, region: Region) -> tuple[Sheet, str]:
-        """Return what to draw, and why it is not what was asked for."""
-        (reference, other), lacking = self._beside(selection), ""
-        stipple = self.controls.stipple.value
-        if reference is not None:
-            try:
-                return look_dotted(selection, self.source, reference, other, stipple=stipple, region=region)
-            except InputError as error:
-                lacking = f"{NOTHING} to compare with: {error}"
-        noise = self._others.get(TRUTH) if reference is None else None
-        plain = selection.statistic == "mean" and selection.members != "spread"
-        if self._calendar is None or not plain or (reference is None and self.controls.beside.value == NOTHING):
-            shown, undotted = look_dotted(selection, self.source, stipple=stipple, noise=noise)
-            return shown, lacking or undotted
-        change = replace(selection, statistic="change", baseline=self.controls.since)
-        base = Period.parse(change.base(self.source.field(selection.variable, selection.scenario)))
-        names = ["emulator", f"emulator − its {f'{base.name} {base.first}–{base.last}'.strip()} mean"]
-        changed, undotted = look_dotted(change, self.source, stipple=stipple, noise=noise)
-        return merged(look(selection, self.source), changed, names), lacking or undotted
+            return Beside(scenario=beside, noise=truth, stipple=stipple)
+        change = beside == ITS_CHANGE
+        return Beside(noise=truth, change=change, baseline=self.controls.since if change else None, stipple=stipple)
 
     def _show(self) -> str:
         """Draw the maps; return what is lacking."""
         controls, selection = self.controls, self.controls.selection()
         projection = self._projection if controls.projection.value == FITTING else controls.projection.value
         frame, scale = Frame(Region.parse(controls.region.value), projection), controls.scale()
-        sheet, lacking = self._look(selection, frame.region)
+        beside, dated, since = self._beside(), self._calendar is not None, controls.since
+        instead = Beside(noise=self._others.get(TRUTH), change=dated, baseline=since, stipple=beside.stipple)
+        sheet, shown, lacking = beside.look_anyhow(selection, self.source, frame.region, instead)
         kind = (replace(selection, period="all"), controls.beside.value, *scale.values())
         told = " (no truth for this month)" if lacking.startswith(NOTHING) and controls.beside.value == TRUTH else ""
         self.image.value = self._stage.draw(sheet, frame, kind, scale, told)
+        self._drawn = selection, shown, controls.options() | {"projection": projection}
         return lacking
 
     def _show_graph(self) -> None:
@@ -279,7 +269,7 @@ class Viewer:
         self._graphed = key
         self.graph.layout.display = "none" if kind == GRAPHS[0] else ""
         if kind != GRAPHS[0]:
-            reference, other = self._beside(selection)
+            reference, other = self._beside().pair(selection, self.source)
             self.graph.value = graph_of(kind, selection, self.source, reference, other, Region.parse(place)).png()
 
     def _save(self) -> None:

@@ -145,8 +145,8 @@ def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:
     if fault := _fault(dataset):
         raise InputError(f"{path} cannot be used as a prediction: {fault}")
     for name in dataset.variables:
-        dataset[name].attrs = _tidy(dataset[name].attrs)
-    return dataset.assign_attrs(**_tidy(dataset.attrs)) if dataset.attrs else dataset
+        dataset[name].attrs = tidy(dataset[name].attrs)
+    return dataset.assign_attrs(**tidy(dataset.attrs)) if dataset.attrs else dataset
 
 
 def _fault(dataset: xr.Dataset) -> str:
@@ -174,15 +174,15 @@ def _fault(dataset: xr.Dataset) -> str:
     return ""
 
 
-def _tidy(attributes: dict[Any, Any]) -> dict[str, Any]:
+def tidy(attributes: dict[Any, Any]) -> dict[str, Any]:
     """Return attributes that fit into a title: short, printable, and no formulas of TeX."""
-    tidy = {}
+    kept = {}
     for name, value in attributes.items():
         if isinstance(value, str):
             value = "".join(sign for sign in value[:LONGEST_ATTRIBUTE] if sign.isprintable() and sign != "$")
         if isinstance(value, str | int | float | np.number):
-            tidy[str(name)] = value
-    return tidy
+            kept[str(name)] = value
+    return kept
 
 
 def write_submission(dataset: xr.Dataset, out: str | Path) -> None:

@@ -129,6 +129,18 @@ def problems_of(notebook) -> list[str]:
     return problems
 
 
+def test_most_cells_with_text_or_tables_are_compared():
+    told = compared = 0
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            outputs = cell.get("outputs", [])
+            if any(one.output_type in ("stream", "execute_result") or "text/html" in one.data for one in outputs):
+                told += 1
+                compared += "nbval-ignore-output" not in cell.metadata.get("tags", [])
+    assert told > 150
+    assert compared / told >= 0.7
+
+
 def test_the_notebook_check_notices_an_unexecuted_cell():
     path = sorted((ROOT / "notebooks").glob("*.ipynb"))[0]
     notebook = nbformat.read(path, as_version=4)

@@ -13,7 +13,6 @@ from climgru_lib.score.tables import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-NOTEBOOK = ROOT / "notebooks" / "06_experiments.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +27,12 @@ def filled():
 @pytest.fixture(scope="module")
 def markdown(filled) -> dict[str, str]:
     """Return the texts that hold tables of studies."""
-    cells = json.loads(NOTEBOOK.read_text())["cells"]
-    notebook = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    return {"book": filled("results"), "06": notebook}
+    return {"book": filled("results"), "06": prose_of("06_experiments")}
+
+
+def prose_of(notebook: str) -> str:
+    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text())["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 def paired(name: str, label: str, less: str, metric: str) -> pd.Series:
@@ -234,9 +236,8 @@ def test_the_book_has_the_ablation_of_the_calm_start(filled):
 
 
 def test_notebook_03_has_the_additions_to_the_3d_cnn():
-    cells = json.loads((NOTEBOOK.parent / "03_baseline_3dcnn.ipynb").read_text())["cells"]
-    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    table = re.findall(r"^\| ([a-zD3 -]+) \| (\d\.\d+) ± (\d\.\d+) \| (\d\.\d+) ± (\d\.\d+) \|$", text, re.M)
+    pattern = r"^\| ([a-zD3 -]+) \| (\d\.\d+) ± (\d\.\d+) \| (\d\.\d+) ± (\d\.\d+) \|$"
+    table = re.findall(pattern, prose_of("03_baseline_3dcnn"), re.M)
     check_scores("first-start", table)
 
 
@@ -248,6 +249,25 @@ def test_results_say_what_they_come_from(name):
     assert source["seeds"] == {f"{split}: {label}": count for (split, label), count in seeds.items()}
     assert source["numerics"] == "1"
     assert min(source["seeds"].values()) >= 1
+
+
+NOTEBOOK_10 = {  # what stands in the text, and the study, split and label whose mean score it is
+    "5.5 million with a calm start do as well in a minute ({})": ("first-final", "clean", "Conv-GRU (final)"),
+    "the same Conv-GRU scores {}": ("first-final", "unseen:ssp370", "Conv-GRU (final)"),
+    "behind pattern scaling ({})": ("first-final", "unseen:ssp370", "pattern-scaling"),
+}
+
+
+@pytest.mark.parametrize("told", NOTEBOOK_10)
+def test_notebook_10_tells_scores_of_the_rows(told):
+    name, split, label = NOTEBOOK_10[told]
+    rows = results.rows(name, split)
+    assert told.format(f"{rows[rows['label'] == label]['score'].mean():.3f}") in prose_of("10_what_we_learned")
+
+
+def test_notebook_10_tells_the_score_at_full_size():
+    (score,) = results.table("published-full-size").query("label == 'calm start'")["score"]
+    assert f"352.9 million after six epochs on the same split ({score:.3f})" in prose_of("10_what_we_learned")
 
 
 def test_the_spread_of_a_study_by_hand():
@@ -263,6 +283,7 @@ def test_the_spread_of_a_study_by_hand():
 def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
     table = spread.by_choice()
     assert {("loss", "dice"), ("features", "season"), ("architecture", "first-final")} <= set(table.index)
+    assert table.loc[("features", "season"), "labels"] == 6  # less the conditions that are choices of training
     dice = results.rows("dice")
     means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
     assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())

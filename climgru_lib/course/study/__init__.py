@@ -39,7 +39,7 @@ STUDIES = Registry(
 
 _getattr, _dir, _names = lazy_loader.attach(
     __name__,
-    submodules=["results"],
+    submodules=["results", "spread"],
     submod_attrs={"plan": ["Study", "Trial"], "report": ["differences", "plot_curves", "summary", "told"]},
 )
 __getattr__, __dir__, __all__ = _getattr, _dir, ["STUDIES", "listing", "run", *_names]

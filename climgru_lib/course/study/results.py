@@ -59,6 +59,11 @@ def curves(name: str) -> pd.DataFrame:
     return pd.read_csv(FOLDER / f"{name}-curves.csv")
 
 
+def table(name: str) -> pd.DataFrame:
+    """Return a kept table that is no study's: ``recipes`` (closed forms), ``model-card``, ``published-full-size``."""
+    return pd.read_csv(FOLDER / f"{name}.csv")
+
+
 def source(name: str) -> dict[str, Any]:
     """Return what kept results come from, see `provenance`."""
     return json.loads((FOLDER / f"{name}.json").read_text())

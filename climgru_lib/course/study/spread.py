@@ -22,6 +22,8 @@ CHOICES = {
     "calm-start": "training",
     "first-start": "training",
 }
+#: Labels that end so differ in their training, and not in what their study varies.
+OF_TRAINING = ("one epoch", "published start")
 
 
 def by_choice() -> pd.DataFrame:
@@ -32,9 +34,13 @@ def by_choice() -> pd.DataFrame:
     DataFrame
         By choice and study: see `of_study`.
     """
-    found = {(CHOICES[name], name): of_study(results.rows(name)) for name in results.known() if name in CHOICES}
+    found = {(CHOICES[name], name): of_study(_alike(results.rows(name))) for name in results.known() if name in CHOICES}
     table = pd.DataFrame(found).T.rename_axis(["choice", "study"])
     return table.sort_index(level="choice", sort_remaining=False, kind="stable")
+
+
+def _alike(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[~rows["label"].str.endswith(OF_TRAINING)]
 
 
 def of_study(rows: pd.DataFrame) -> dict[str, float]:
