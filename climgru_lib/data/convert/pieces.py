@@ -79,7 +79,7 @@ def read_forcings(path: Path, notes: list[str]) -> list[Piece]:
         piece
         for name in names
         for at, ssp in enumerate(dataset["ssp"].values)
-        for piece in _pieces(Field(path, name, name, str(ssp)), _alone(dataset, name).isel(ssp=at, drop=True), [])
+        for piece in _pieces(Field(path, name, name, str(ssp)), _alone(dataset, name).isel(ssp=at, drop=True), notes)
     ]
 
 

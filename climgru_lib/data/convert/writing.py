@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from ...contract import VARIABLES, InputError, of_role
+from ...contract.variables import TARGET_DIMS
 from ...grid import area_mean
 from ...mini_earth import monthly_mean
 from ...mini_earth.store import CHUNKS
@@ -26,6 +27,7 @@ from .scenarios import Found, label, put_together
 EARTH_AREA = 4 * np.pi * 6.371e6**2  # m2
 SECONDS_PER_YEAR = 365.25 * 86_400
 GT = 1e12  # kg
+COLDEST_MEAN = 100  # K of a tas that is a temperature
 ASK = "give them by scenario in a NetCDF file or store with the names of the contract (--forcings)"
 
 
@@ -145,7 +147,7 @@ def _write(found: Found, dest: Path, supplements: Supplements, notes: list[str])
             raise InputError(*findings.problems)
         part.rename(dest)
         write_manifest(dest)
-        return dict(dataset.sizes), findings.suspicions
+        return {dim: dataset.sizes[dim] for dim in TARGET_DIMS}, findings.suspicions
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -204,6 +206,11 @@ def _members(found: Found, ssp: str, name: str) -> np.ndarray | None:
     for at, member in enumerate(found.members):
         if (ssp, name, member) in found.pieces:
             values[:, at] = found.read((ssp, name, member))
+    if name == "tas" and values.any() and (size := float(np.abs(values).mean())) < COLDEST_MEAN:
+        raise InputError(
+            f"tas of {ssp} is {size:.3g} K in the mean, so a change from a control run, or Celsius without its units; "
+            "add the control's climatology of each month, or give the units"
+        )
     return values
 
 
