@@ -11,7 +11,9 @@ import xarray as xr
 from conftest import LAT, LON
 
 from climgru_lib import cli, contract, registry
-from climgru_lib.contract import InputError
+from climgru_lib.contract import VARIABLES, InputError, Variable
+from climgru_lib.contract.variables import TARGET_DIMS
+from climgru_lib.data import tensors
 from climgru_lib.data.convert import LAYOUTS, Supplements, convert
 from climgru_lib.data.manifest import check_manifest
 from climgru_lib.data.store import check_whole, open_dataset
@@ -69,7 +71,7 @@ def write_climatebench(raw, folder, ssp):
     inputs.rename(lat="latitude", lon="longitude").to_netcdf(folder / f"inputs_{ssp}.nc")
     outputs = xr.Dataset({name: plain(raw, name, ssp) for name in ("tas", "pr", "rsdt")})
     outputs["pr"] = (outputs["pr"] / 86400).assign_attrs(units="kg m-2 s-1")
-    outputs = outputs.assign(pr90=outputs["pr"] * 2, diurnal_temperature_range=outputs["tas"] * 0 + 9)
+    outputs = outputs.assign(pr90=outputs["pr"] * 2, diurnal_temperature_range=outputs["tas"] / 20 - 5)
     outputs.rename(member_id="member").transpose("member", ...).to_netcdf(folder / f"outputs_{ssp}.nc")
 
 
@@ -110,7 +112,7 @@ def test_cmip6_files_become_a_store(cmip6, forcings, raw, tmp_path, capsys):
     told = capsys.readouterr()
     assert told.out == f"wrote {path}: 2 ssp, 48 time, 2 member_id, 8 lat, 12 lon\n"
     dataset = assert_holds(path, raw, [*FORCINGS, "rsdt", "tas", "pr"], [0, 1])
-    assert dataset["member_id"].values.tolist() == ["r2i1p1f1", "r10i1p1f1"]
+    assert tensors.load(dataset).members.tolist() == ["r2i1p1f1", "r10i1p1f1"]
     assert dataset["time"].dt.calendar == "standard"
     assert told.err.splitlines() == [
         f"climgru: note: {line}"
@@ -141,8 +143,18 @@ def test_monthly_climatebench_files_become_a_store(raw, tmp_path):
     assert sizes == {"ssp": 2, "time": N, "member_id": 3, "lat": 8, "lon": 12}
     dataset = assert_holds(tmp_path / "store.zarr", raw, [*FORCINGS, "rsdt", "tas", "pr"], [0, 1, 2])
     assert dataset["member_id"].values.tolist() == [0, 1, 2]
-    assert any("no entry for them: diurnal_temperature_range, pr90; one entry" in line for line in notes)
+    assert any("no entry for them: dtr, pr90; one entry" in line for line in notes)
     assert "CH4 is given in GtCH4; it is taken as Gt/yr" in notes
+
+
+def test_a_target_that_is_registered_is_carried(raw, tmp_path, monkeypatch):
+    monkeypatch.setitem(VARIABLES, "dtr", Variable("target", TARGET_DIMS, ("K",), 0, 60, 1, 30, "in K", optional=True))
+    for ssp in SSPS:
+        write_climatebench(raw, tmp_path / "bench", ssp)
+    _, notes = convert([tmp_path / "bench"], tmp_path / "store.zarr", "climatebench")
+    dataset = open_dataset(tmp_path / "store.zarr")
+    np.testing.assert_allclose(dataset["dtr"].values, dataset["tas"].values / 20 - 5, rtol=1e-5)
+    assert any("no entry for them: pr90; one entry" in line for line in notes)
 
 
 def test_climateset_folders_become_a_store_with_totals(raw, tmp_path):
@@ -315,14 +327,6 @@ def test_a_layout_of_the_users_own_is_one_file(raw, tmp_path, monkeypatch):
     words = ["data", "convert", str(tmp_path / "files"), str(path), "--layout", "mine"]
     assert cli.main([*words, "--use", str(tmp_path / "mine.py")]) == 0
     assert_holds(path, raw, [*FORCINGS, "rsdt", "tas", "pr"], [0, 1, 2])
-
-
-def test_a_converted_store_trains_and_is_scored(raw, forcings, cmip6, tmp_path, capsys):
-    """Members are labels such as r2i1p1f1 there, and one is withheld by its position."""
-    convert([cmip6], tmp_path / "s.zarr", "cmip6", Supplements(forcings))
-    words = ["train", str(tmp_path / "run"), "--recipe", "climatology", "--data", str(tmp_path / "s.zarr")]
-    assert cli.main([*words, "--split", "members:1"]) == 0
-    assert "finished" in capsys.readouterr().out
 
 
 def test_arguments_that_make_no_sense(cmip6, store, tmp_path):

@@ -10,6 +10,8 @@ from ...contract import VARIABLES
 from .. import reading
 from .fields import Field, note_left_out
 
+#: Names in the contract, which hold no underscore.
+NAMES = {"diurnal_temperature_range": "dtr"}
 NAME = re.compile(r"(?:inputs|outputs)_(.+)\.nc")
 
 
@@ -19,10 +21,10 @@ def climatebench(files: Sequence[Path], notes: list[str]) -> list[Field]:
     named = [(path, match[1]) for path in files if (match := NAME.fullmatch(path.name))]
     for path, scenario in named:
         for name in _fields_in(path):
-            if name in VARIABLES:
-                fields.append(Field(path, name, name, scenario))
+            if (variable := NAMES.get(name, name)) in VARIABLES:
+                fields.append(Field(path, name, variable, scenario))
             else:
-                others.append(name)
+                others.append(variable)
     foreign = [path for path in files if not NAME.fullmatch(path.name)]
     note_left_out(others, foreign, "inputs_<scenario>.nc or outputs_<scenario>.nc", notes)
     return fields

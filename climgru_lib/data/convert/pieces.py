@@ -114,15 +114,15 @@ def _pieces(field: Field, dataset: xr.Dataset, notes: list[str]) -> list[Piece]:
 
 def _months(dataset: xr.Dataset) -> tuple[np.ndarray, str]:
     """Return the months of a file, counted, and its calendar."""
-    if "time" not in dataset.coords or dataset["time"].ndim != 1:
-        raise InputError("it has no coordinate time")
+    if "time" not in dataset.coords or dataset["time"].ndim != 1 or not dataset.sizes["time"]:
+        raise InputError("it has no coordinate time, or no months")
     time = dataset["time"].values
     if time.dtype != object:
         ends = f"{time[0]:g} .. {time[-1]:g}" if time.dtype.kind in "iuf" else "no dates"
         raise InputError(f"time counts whole years ({ends}) or is no date; {ANNUAL}")
     months = np.array([date.year * YEAR + date.month - 1 for date in time])
     steps = np.diff(months)
-    if (steps >= YEAR).any() and (steps >= YEAR).mean() > 0.5:
+    if steps.size and np.median(steps) >= YEAR:
         raise InputError(f"its fields are {int(np.median(steps))} months apart; {ANNUAL}")
     if (steps == 0).any():
         raise InputError("it holds several fields a month; make monthly means first, such as by `cdo monmean IN OUT`")
@@ -158,7 +158,9 @@ def _with_contract_dims(variable: str, array: xr.DataArray) -> xr.DataArray:
     """Drop dimensions of length 1 and coordinates that the contract lacks, and order the others."""
     extra = [dim for dim in array.dims if dim not in KEPT]
     if wide := [dim for dim in extra if array.sizes[dim] > 1]:
-        raise InputError(f"{variable} has a dimension {wide[0]} of length {array.sizes[wide[0]]}; select one level")
+        raise InputError(
+            f"{variable} has a dimension {wide[0]} of length {array.sizes[wide[0]]}; select one level, or remap it to lat, lon"
+        )
     array = array.isel(dict.fromkeys(extra, 0))
     array = array.drop_vars([name for name in array.coords if name not in array.dims or name == "time"])
     grid = {"lat", "lon"} & {*array.dims, *VARIABLES[variable].dims}
