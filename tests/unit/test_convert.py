@@ -215,6 +215,12 @@ def edited(folder, name, edit):
         changed.to_netcdf(path)
 
 
+def rotated(dataset):
+    lat, lon = xr.broadcast(dataset["lat"], dataset["lon"])
+    out = dataset.drop_vars(["lat", "lon", "lat_bnds"]).rename(lat="rlat", lon="rlon")
+    return out.assign_coords(lat=(("rlat", "rlon"), lat.values + lon.values / 100), lon=(("rlat", "rlon"), lon.values))
+
+
 @pytest.mark.parametrize(
     ("name", "edit", "words"),
     [
@@ -237,6 +243,7 @@ def edited(folder, name, edit):
         ),
         ("tas_", lambda d: d.rename(tas="T"), "holds no tas; it holds"),
         ("tas_", lambda d: d.assign_coords(lat=d.lat * 2), "lat reaches 157.5, beyond the poles"),
+        ("tas_", rotated, "lat depends on both y and x; interpolate"),
         ("pr_", lambda d: d.isel(lat=0), "pr has dimensions .*the contract needs time, lat, lon"),
     ],
 )

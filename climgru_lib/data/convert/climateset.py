@@ -26,11 +26,12 @@ def climateset(files: Sequence[Path], notes: list[str]) -> list[Field]:
     """
     fields, others, foreign, models = [], [], [], {}
     for path in files:
-        folders = path.resolve().parts[-9:-1]
-        if len(folders) < 8 or folders[-2] != "mon":
+        folders = path.resolve().parts
+        at = max((at for at, folder in enumerate(folders) if folder == "mon"), default=0)
+        if at < 6:
             foreign.append(path)
             continue
-        origin, model, member, scenario, name = folders[-8:-3]
+        origin, model, member, scenario, name = folders[at - 6 : at - 1]
         variable = name.removesuffix(SUM)
         if member == "input4mips":
             known, member = name.endswith(SUM) and variable in of_role("forcing"), None

@@ -146,7 +146,8 @@ def _note_dropped(field: Field, dataset: xr.Dataset, notes: list[str]) -> None:
 
 def _on_degrees(dataset: xr.Dataset) -> xr.Dataset:
     """Give the dimensions of the grid the names lat, lon, with degrees; from 2-D coordinates where they separate."""
-    dataset = dataset.rename({old: new for old, new in DEGREES.items() if old in {*dataset.variables, *dataset.dims}})
+    names = {*dataset.variables, *dataset.dims}
+    dataset = dataset.rename({old: new for old, new in DEGREES.items() if old in names and new not in names})
     if "lat" not in dataset.variables or dataset["lat"].ndim != 2:
         return dataset
     for_lat, for_lon = dataset["lat"].dims
@@ -158,8 +159,9 @@ def _with_contract_dims(variable: str, array: xr.DataArray) -> xr.DataArray:
     """Drop dimensions of length 1 and coordinates that the contract lacks, and order the others."""
     extra = [dim for dim in array.dims if dim not in KEPT]
     if wide := [dim for dim in extra if array.sizes[dim] > 1]:
+        size = array.sizes[wide[0]]
         raise InputError(
-            f"{variable} has a dimension {wide[0]} of length {array.sizes[wide[0]]}; select one level, or remap it to lat, lon"
+            f"{variable} has a dimension {wide[0]} of length {size}; select one level, or remap to lat, lon"
         )
     array = array.isel(dict.fromkeys(extra, 0))
     array = array.drop_vars([name for name in array.coords if name not in array.dims or name == "time"])
