@@ -273,6 +273,21 @@ def test_months_that_are_twice_there_lacking_or_shared_by_none(cmip6, forcings, 
         convert([cmip6], tmp_path / "s.zarr", "cmip6", Supplements(forcings))
 
 
+def test_a_damaged_file_is_named(cmip6, forcings, tmp_path):
+    path = sorted(cmip6.glob("tas_*"))[0]
+    whole = xr.load_dataset(path)
+    whole.to_netcdf(path, encoding={"tas": {"zlib": True}})
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"\x78\x5e")  # where zlib's stream begins
+    content[begin + 100 : begin + 1100] = bytes(1000)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{path.name}: tas cannot be read; the file is damaged: fetch it again"):
+        convert([cmip6], tmp_path / "s.zarr", "cmip6", Supplements(forcings))
+    path.write_bytes(content[:500])
+    with pytest.raises(InputError, match=f"{path.name} is neither a Zarr store nor a NetCDF file"):
+        convert([cmip6], tmp_path / "s.zarr", "cmip6", Supplements(forcings))
+
+
 def test_members_and_months_that_not_all_have_are_left_out_and_said(cmip6, forcings, raw, tmp_path):
     for path in {*cmip6.glob("pr_*ssp126_r10*"), *cmip6.glob("*ssp126*_201701*")}:
         path.unlink()

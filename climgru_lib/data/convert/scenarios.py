@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...contract import VARIABLES, InputError, of_role
+from ..reading import UNREADABLE
 from .pieces import YEAR, Piece
 
 SAME = 1e-3  # degrees between grids that are one
@@ -46,12 +47,22 @@ class Found:
         return [key for key in self.pieces if key[:2] == (scenario, variable)]
 
     def read(self, key: tuple) -> np.ndarray:
-        """Read the months of a store, shape (time,) or (time, lat, lon)."""
-        parts = [
-            piece.array.isel(time=wanted).values
-            for piece in self.pieces[key]
-            if (wanted := np.flatnonzero(np.isin(piece.months, self.months))).size
-        ]
+        """Read the months of a store, shape (time,) or (time, lat, lon).
+
+        Raises
+        ------
+        InputError
+            If a file is damaged.
+        """
+        parts = []
+        for piece in self.pieces[key]:
+            wanted = np.flatnonzero(np.isin(piece.months, self.months))
+            try:
+                parts.append(piece.array.isel(time=wanted).values)
+            except UNREADABLE as error:
+                raise InputError(
+                    f"{piece.source}: {key[1]} cannot be read; the file is damaged: fetch it again"
+                ) from error
         return np.concatenate(parts)
 
 
