@@ -65,7 +65,11 @@ def _require_store(path: Path) -> None:
         raise InputError(f"{path} is no file; give a Zarr store or a NetCDF file")
     if path.is_dir() and not any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zmetadata")):
         files = sorted(name for name in os.listdir(path) if name.endswith((".nc", ".nc4", ".cdf", ".zarr")))
-        inside = f": it holds {len(files)} files such as {files[0]}; merge them into one with xarray" if files else ""
+        inside = (
+            f": it holds {len(files)} files such as {files[0]}; merge them by xarray or `climgru data convert`"
+            if files
+            else ""
+        )
         raise InputError(f"{path} is neither a Zarr store nor a NetCDF file{inside}; see `climgru data make`")
 
 
