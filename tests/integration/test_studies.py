@@ -145,7 +145,7 @@ def test_curves_show_means_ranges_marks_and_fits():
 
 @pytest.fixture
 def short(monkeypatch):
-    """Make networks tiny and their trainings one epoch."""
+    """Make networks tiny and their trainings one epoch of a few large batches."""
     sizes = {"compact-final": {"width": 4, "hidden": 4, "head": 8}, "compact-first": {"widths": [4, 4]}}
     recipe = Workbook.recipe
 
@@ -153,7 +153,8 @@ def short(monkeypatch):
         found = recipe(self, name)
         if name not in sizes:
             return found
-        return replace(found, architecture=found.architecture | sizes[name], epochs=1, cosine_epochs=1)
+        small = found.architecture | sizes[name]
+        return replace(found, architecture=small, epochs=1, cosine_epochs=1, runs=4, run_length=48)
 
     monkeypatch.setattr(Workbook, "recipe", shortened)
 
