@@ -92,6 +92,12 @@ def test_differences_are_paired_by_seed():
     assert found["difference"] - found["low"] == pytest.approx(2.920 * 0.2 / 3**0.5, rel=1e-3)
 
 
+def test_labels_without_their_reference_have_no_verdict():
+    found = report.differences(pd.DataFrame(rows_of((1.0, 1.2), "new")), {"new": "old"})
+    assert found.empty
+    assert report.verdicts(found) == []
+
+
 def test_the_summary_by_hand():
     rows = rows_of((1.0, 3.0), "net") + rows_of((7.0,), "net", slice=1, months="c..d") + rows_of((5.0,), "fit")
     published = {"net": (9.0,) * 6 + (float("nan"),)}

@@ -47,7 +47,7 @@ def test_lines_of_scenarios_differ_in_colour_and_in_dashes():
         assert len({str(line[key]) for line in SCENARIO_LINES.values()}) == len(SCENARIOS)
 
 
-@pytest.mark.parametrize("number", ["00", "02", "03", "04", "05"])
+@pytest.mark.parametrize("number", ["00", "02", "03", "04", "05", "09"])
 def test_a_notebook_has_a_caption_for_each_figure(number):
     cells = json.loads(next(NOTEBOOKS.glob(f"{number}_*.ipynb")).read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
