@@ -17,7 +17,7 @@ course: $(READY)  ## every notebook, executed; results in build/
 
 test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with other parameters
 	rm -rf $(TEST_OUT)
-	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile tests/unit tests/integration tests/robustness
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile tests/unit tests/integration tests/robustness
 	for part in 'notebooks/0[0-6]*.ipynb' 'notebooks/0[7-9]*.ipynb notebooks/10*.ipynb'; do \
 	  CLIMGRU_OUT=$(abspath $(TEST_OUT)) OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore TQDM_DISABLE=1 \
 	    $(PYTEST) -n 2 --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
