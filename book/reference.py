@@ -13,6 +13,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 from climgru_lib import cli
 from climgru_lib.contract import VARIABLES
+from climgru_lib.course.figures import named
 from climgru_lib.course.notebooks import PATTERN, folder
 from climgru_lib.data import splits
 from climgru_lib.training import describe, recipes
@@ -41,6 +42,16 @@ def notebooks() -> str:
         time = needs.removeprefix("Time:").split("·")[0].strip()
         rows.append([f"[{first[0].lstrip('# ')}](notebooks/{path.stem}.ipynb)", " ".join(first[1].split()), time])
     return markdown(["notebook", "in one sentence", "time"], rows)
+
+
+def story() -> str:
+    """Return the named pictures of the notebooks, each under its claim."""
+    parts = []
+    for name, picture in named(folder()).items():
+        claim = name.replace("_", " ").capitalize()
+        link = f"[{picture.notebook[:3].strip('_')}](notebooks/{picture.notebook})"
+        parts.append(f"## {claim}\n\n![{picture.caption}](figures/{name}.png)\n\n{picture.caption} (Notebook {link}.)")
+    return "\n\n".join(parts)
 
 
 def variables() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .data.convert import arguments
 from .stopping import Stopped, stoppable
 
 BAD_INPUT, STOPPED = 2, 75
@@ -123,6 +124,9 @@ def _data_commands(parsers) -> None:
     check.add_argument(
         "--write-manifest", action="store_true", help="then write sizes and SHA-256 of all files beside the store"
     )
+    convert = _command(data, "convert", "data_convert", "write a store of the contract from files in another layout")
+    arguments.add(convert)
+    _extension_option(convert)
 
 
 def _run_commands(parsers) -> None:

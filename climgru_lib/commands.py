@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .contract import InputError
@@ -29,23 +28,16 @@ def data_make(args: Namespace) -> None:
 
 def data_check(args: Namespace) -> None:
     """Check a store against the contract."""
-    from .data.paths import EMBEDDED, require_source
+    from .data import command
 
-    require_source(args.path)
-    if args.write_manifest and args.path == EMBEDDED:
-        raise InputError("--write-manifest is for a store of yours; the embedded one is made anew from the code")
-    with doing(LOADING):
-        from .data import manifest, store
-    with doing(READING):
-        dataset, found = store.check_whole(args.path, compare=not args.write_manifest)
-    if found.problems:
-        raise InputError(*found.problems)
-    for line in found.suspicions:
-        print(f"climgru: warning: {line}", file=sys.stderr)
-    sizes = ", ".join(f"{count} {name}" for name, count in dataset.sizes.items())
-    print(f"{args.path} meets the contract: {sizes}")
-    if args.write_manifest:
-        print(f"wrote {manifest.write_manifest(Path(args.path))}")
+    command.check(args)
+
+
+def data_convert(args: Namespace) -> None:
+    """Write a store of the contract from files in another layout."""
+    from .data import command
+
+    command.convert(args)
 
 
 def train(args: Namespace) -> None:

@@ -45,7 +45,7 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     missing = [name for name in needed if name not in dataset]
     if missing and missing != list(of_role("target", needed)):
         raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(needed)}")
-    dataset, notes = _months_by_bounds(_on_lat_lon(dataset))
+    dataset, notes = months_by_bounds(on_lat_lon(dataset))
     fields = {name: _by_position(name, dataset[name]) for name in VARIABLES if name in dataset}
     if missing:
         dataset, withheld = _withheld(dataset, missing)
@@ -68,7 +68,7 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     return out.assign_coords(ssp=out["ssp"].astype(str))
 
 
-def _on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
+def on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
     """Give the grid of the targets the names lat, lon; take degrees from 2-D coordinates where y, x only count."""
     if "y" in dataset.dims and "x" in dataset.dims:
         wide = {name: dataset[name] for name in ("lat", "lon") if name in dataset.variables and dataset[name].ndim == 2}
@@ -96,7 +96,7 @@ def _separated(name: str, wide: xr.DataArray, dim: str) -> np.ndarray:
     return values[:, 0]
 
 
-def _months_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+def months_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     """Date months by the middle of their bounds where the stamps lie in another month, as at the period's end."""
     names = [dataset["time"].attrs.get("bounds"), "time_bnds", "time_bounds"] if "time" in dataset.variables else []
     bounds = next((dataset[name] for name in names if name in dataset.variables), None)

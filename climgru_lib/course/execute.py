@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ..contract import InputError
 from ..data.paths import EMBEDDED, output_dir, require_source
 from ..maps.pictures import small
-from . import notebooks, readme_picture
+from . import figures, notebooks, readme_picture
 
 CELL_SECONDS = {"quick": 900, "full": None}
 #: Waiting threads sleep: on a machine with other work, spinning ones make small convolutions many times slower.
@@ -195,10 +195,13 @@ def unscrubbed(folder: Path) -> list[Path]:
 
 
 def refresh(folder: Path, only: Sequence[str] | None, out: Path) -> None:
-    """Execute notebooks with their committed parameters, put the scrubbed results in their place, draw the README's."""
+    """Execute notebooks with their committed parameters, put the scrubbed results in their place, draw ``figures/``."""
     for path in tqdm(_select(folder, only), desc="notebooks", unit="notebook"):
         target = out / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         _execute(path, target, {}, CELL_SECONDS["quick"])
         nbformat.write(scrub(nbformat.read(target, as_version=4)), path)
-    readme_picture.draw(folder.parent / "figures")
+    pictures = folder.parent / "figures"
+    for name, picture in figures.named(folder).items():
+        (pictures / f"{name}.png").write_bytes(picture.png)
+    readme_picture.draw(pictures)

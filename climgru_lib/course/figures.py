@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
@@ -10,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..maps.looks import LINE_COLOURS
+from .notebooks import PATTERN
 
 #: Colour and dashes of each scenario's line, in every notebook; dashes tell them apart without colour.
 SCENARIO_LINES = {
@@ -21,7 +26,7 @@ SCENARIO_LINES = {
 BOX = {"boxstyle": "round,pad=0.4", "edgecolor": "0.3"}
 
 
-def show(figure: Figure, caption: str) -> None:
+def show(figure: Figure, caption: str, name: str = "") -> None:
     """Display a figure as PNG above a sentence that describes it, and close it.
 
     Parameters
@@ -30,6 +35,8 @@ def show(figure: Figure, caption: str) -> None:
         Of pyplot or of `climgru_lib.maps`.
     caption : str
         What can be seen, for those too who do not see it: also kept as the image's ``alt`` in the output's metadata.
+    name : str, optional
+        What the picture claims, with underscores: under it the picture goes into ``figures/``, see `named`.
 
     Raises
     ------
@@ -38,9 +45,31 @@ def show(figure: Figure, caption: str) -> None:
     """
     if not caption.strip():
         raise ValueError("a figure needs a caption; give what can be seen in it")
-    display(figure, metadata={"image/png": {"alt": caption}})
+    display(figure, metadata={"image/png": {"alt": caption} | ({"name": name} if name else {})})
     display(Markdown(f"*{caption}*"))
     plt.close(figure)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A picture of a notebook that has a name: PNG, caption, and the notebook's file name."""
+
+    png: bytes
+    caption: str
+    notebook: str
+
+
+def named(folder: Path) -> dict[str, Named]:
+    """Return the named pictures of the executed notebooks in a folder, in the order of the course."""
+    found = {}
+    for path in sorted(folder.glob(PATTERN)):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                told = output.get("metadata", {}).get("image/png", {})
+                if "name" in told:
+                    png = base64.b64decode(output["data"]["image/png"])
+                    found[told["name"]] = Named(png, told["alt"], path.name)
+    return found
 
 
 def diagram(

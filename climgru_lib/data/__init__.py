@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["paths", "season", "splits", "store", "tensors"],
     submod_attrs={
+        "departures": ["Departure", "decimal_years", "forcings"],
         "normalizer": ["Normalizer", "denormalise"],
         "splits": ["Split", "Stretch"],
         "store": ["open_dataset"],

@@ -18,7 +18,7 @@ import xarray as xr
 
 from .. import contract
 from ..contract import DataError, DataWarning
-from . import plausibility, reading
+from . import folders, plausibility, reading
 from .manifest import check_manifest
 from .paths import EMBEDDED, cache_dir, require_source
 from .plausibility import Findings
@@ -70,8 +70,8 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     Parameters
     ----------
     source : str or Path
-        A Zarr store, a NetCDF file, a folder of NetCDF files that hold a variable, scenario or member each (see
-        `reading.read`), or ``"embedded"`` for the data set that the library makes.
+        A Zarr store, a NetCDF file, a folder of NetCDF files that hold a variable or scenario each (see
+        `folders.read`), or ``"embedded"`` for the data set that the library makes.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def _open(source: str | Path, compare: str) -> xr.Dataset:
     path = embedded_store() if str(source) == EMBEDDED else Path(source)
     if compare != "nothing" and (changed := check_manifest(path, contents=compare == "contents")):
         raise DataError("; ".join(changed[:3]))
-    raw, notes = reading.read(path)
+    raw, notes = folders.read(path) if folders.is_folder(path) else reading.read(path)
     dataset = contract.standardise(raw)
     problems = contract.check_time(dataset) + contract.check_units(dataset)
     if path.is_dir() and reading.is_zarr(path) and not problems:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..grid import land_fraction
 from .emissions import SOURCES, great_circle
-from .scenarios import KNOTS, REGIONS, Pathway, decimal_years, greenhouse_gases, regional_emissions
+from .scenarios import REGIONS, Pathway, decimal_years, greenhouse_gases, regional_emissions
 
 # Carbon: four reservoirs of the impulse response of Joos et al. (2013), filled by growth at GROWTH per year.
 CARBON_SHARE = np.array([0.2173, 0.2240, 0.2824, 0.2763])
@@ -104,7 +104,7 @@ def co2_concentration(pathway: Pathway, n_months: int) -> np.ndarray:
     Impulse response of Joos et al. (2013), Atmos. Chem. Phys. 13, 2793. The excess of 2015 is spread over the
     four reservoirs as by exponentially growing emissions.
     """
-    rate = np.interp(decimal_years(n_months), KNOTS, pathway.co2) / GT_PER_PPM / 12
+    rate = np.interp(decimal_years(n_months), pathway.knots, pathway.co2) / GT_PER_PPM / 12
     filling = CARBON_SHARE / (GROWTH + 1 / CARBON_YEARS)
     carbon = (CO2_2015 - CO2_PREINDUSTRIAL) * filling / filling.sum()
     decay = np.exp(-1 / (12 * CARBON_YEARS))

@@ -30,7 +30,7 @@ SHARES_2015 = {  # of the global total, by region
 
 @dataclass(frozen=True)
 class Pathway:
-    """Emissions of one scenario at the years of `KNOTS`, linear between them, constant after the last.
+    """Emissions of one scenario at the years of ``knots``, linear between them, constant after the last.
 
     ``co2`` Gt/yr, ``ch4`` Gt/yr, ``so2`` and ``bc`` Tg/yr: one number per knot. ``so2_shares`` and
     ``bc_shares``: shares of the regions of `REGIONS` in 2050 and 2090 (those of 2015 are common).
@@ -43,12 +43,14 @@ class Pathway:
     bc: tuple[float, ...]
     so2_shares: tuple[tuple[float, ...], tuple[float, ...]] = (SHARES_2015["SO2"],) * 2
     bc_shares: tuple[tuple[float, ...], tuple[float, ...]] = (SHARES_2015["BC"],) * 2
+    knots: tuple[float, ...] = KNOTS
 
     def __post_init__(self):
         for gas in ("co2", "ch4", "so2", "bc"):
             values = getattr(self, gas)
-            if len(values) != len(KNOTS) or not np.isfinite(values).all():
-                raise InputError(f"pathway {self.name}: {gas} needs {len(KNOTS)} finite numbers, one per {KNOTS}")
+            if len(values) != len(self.knots) or not np.isfinite(values).all():
+                known = f"{len(self.knots)} finite numbers, one per {self.knots}"
+                raise InputError(f"pathway {self.name}: {gas} needs {known}")
             if gas != "co2" and min(values) < 0:
                 raise InputError(f"pathway {self.name}: {gas} falls below 0; emissions must not be negative")
 
@@ -199,8 +201,8 @@ def greenhouse_gases(pathway: Pathway, n_months: int) -> tuple[np.ndarray, np.nd
         Annual values, linear between the Januaries, as prescribed to the CMIP6 models.
     """
     years = np.arange(FIRST_YEAR, FIRST_YEAR + n_months // 12 + 2)
-    co2 = CO2_BEFORE + np.concatenate([[0.0], np.cumsum(np.interp(years[1:], KNOTS, pathway.co2))])
-    return _annual_to_months(co2, n_months), _annual_to_months(np.interp(years, KNOTS, pathway.ch4), n_months)
+    co2 = CO2_BEFORE + np.concatenate([[0.0], np.cumsum(np.interp(years[1:], pathway.knots, pathway.co2))])
+    return _annual_to_months(co2, n_months), _annual_to_months(np.interp(years, pathway.knots, pathway.ch4), n_months)
 
 
 def regional_emissions(pathway: Pathway, species: str, n_months: int) -> np.ndarray:
@@ -222,5 +224,5 @@ def regional_emissions(pathway: Pathway, species: str, n_months: int) -> np.ndar
     table /= table.sum(axis=1, keepdims=True)
     years = np.arange(FIRST_YEAR, FIRST_YEAR + n_months // 12 + 2)
     shares = np.array([np.interp(years, SHARE_YEARS, column) for column in table.T])
-    total = np.interp(years, KNOTS, pathway.so2 if species == "SO2" else pathway.bc)
+    total = np.interp(years, pathway.knots, pathway.so2 if species == "SO2" else pathway.bc)
     return np.array([_annual_to_months(row, n_months) for row in shares * total]).T

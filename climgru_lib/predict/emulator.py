@@ -133,6 +133,35 @@ class Emulator:
             maps = self._network(self.recipe.visible(scenario.inputs, data.channels), months)
         return denormalise(maps, self.normalizer)
 
+    @torch.inference_mode()
+    def stretches(self, scenario: Scenario, data: EmulationData, months: np.ndarray) -> np.ndarray:
+        """Predict stretches of months of one length, in fewer passes than `fields` would take for each.
+
+        Parameters
+        ----------
+        scenario, data
+            As for `fields`.
+        months : array of int, shape (stretch, month)
+            Month indices, without gaps in a stretch.
+
+        Returns
+        -------
+        array of float32, shape (stretch, month, target, lat, lon), in the units of the contract
+        """
+        self._require_own(data)
+        if self.recipe.is_fitted:
+            return denormalise(
+                self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months], self.normalizer
+            )
+        inputs, device = self.recipe.visible(scenario.inputs, data.channels), next(self.model.parameters()).device
+        before = self.recipe.lead + self.recipe.window - 1
+        windows = [inputs[row[0] - before : row[-1] + 1 - self.recipe.lead] for row in months]
+        at_once = max(1, MONTHS_AT_ONCE // months.shape[1])
+        parts = []
+        for start in range(0, len(windows), at_once):
+            parts.append(self._forward(torch.stack(windows[start : start + at_once]).to(device)))
+        return denormalise(torch.cat(parts), self.normalizer)
+
     def _require_own(self, data: EmulationData) -> None:
         """Refuse data that are raw, reduced, or prepared for another run."""
         cure = "take them from `Emulator.load`"
@@ -152,9 +181,13 @@ class Emulator:
         for start in range(months.start, months.stop, MONTHS_AT_ONCE):
             stop = min(start + MONTHS_AT_ONCE, months.stop)
             series = inputs[None, start - lead - window + 1 : stop - lead].to(device)
-            with matmul_precision("32"), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                parts.append(self.model.forward_series(series, window)[0].float().cpu())
+            parts.append(self._forward(series)[0])
         return torch.cat(parts)
+
+    def _forward(self, series: Tensor) -> Tensor:
+        """Return the prediction of each full window of series (batch, time, ...), (batch, window, ...), on the CPU."""
+        with matmul_precision("32"), torch.autocast(series.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.model.forward_series(series, self.recipe.window).float().cpu()
 
     def predict(self, data: EmulationData, ssp: str) -> xr.Dataset:
         """Predict one scenario as a CF data set with dims (time, lat, lon)."""

@@ -1,11 +1,10 @@
-"""The viewer in a real JupyterLab, by Playwright and Debian's Chromium; screenshots land in ``build/browser/``.
+"""The viewer in a real JupyterLab; screenshots land in ``build/browser/``.
 
 ``CLIMGRU_BROWSER_DATA`` names a store of the contract to look at instead of a small made-up one.
 """
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -17,16 +16,14 @@ import nbformat
 import numpy as np
 import pytest
 import xarray as xr
+from lab import SHOTS, change, needs_chromium, opened, serve
 from matplotlib.image import imread
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+pytestmark = needs_chromium
 
-SHOTS = Path(__file__).resolve().parents[2] / "build" / "browser"
 DATA = os.environ.get("CLIMGRU_BROWSER_DATA", "")
 NAME = Path(DATA).stem or "made-up"
-TOKEN, SECONDS = "local-test", 240
 CELLS = (
     "import xarray as xr\nfrom climgru_lib import maps",
     f"truth = maps.open_source({DATA!r} or 'truth.nc', 'truth')\n"
@@ -71,46 +68,18 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(folder):
     """JupyterLab on that folder; its address."""
-    options = [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}", "--ServerApp.port=0"]
-    quiet = ["--no-browser", "--allow-root", "--LabApp.news_url=None", "--ServerApp.open_browser=False"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options, *quiet], stdout=log, stderr=log, cwd=folder, env=environment
-        )
-    try:
-        for _ in range(10 * SECONDS):
-            found = re.search(r"http://(?:localhost|127\.0\.0\.1):(\d+)/lab", (folder / "lab.log").read_text())
-            if found or server.poll() is not None:
-                break
-            time.sleep(0.1)
-        assert found, (folder / "lab.log").read_text()
-        yield f"http://127.0.0.1:{found[1]}"
-    finally:
-        server.kill()
-        server.wait()
+    with serve(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def page(lab):
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1500, "height": 1500})
-        page.set_default_timeout(1000 * SECONDS)
-        expect.set_options(timeout=1000 * SECONDS)
-        page.goto(f"{lab}/lab/tree/viewer.ipynb?token={TOKEN}")
-        page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
-        page.locator("#jp-main-dock-panel").click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    with opened(lab, "viewer.ipynb") as page:
         try:
             page.locator("img.climgru-maps").nth(1).wait_for()
         finally:
             page.screenshot(path=SHOTS / f"{NAME}-0-start.png")
         yield page
-        browser.close()
 
 
 class Lab:
@@ -126,12 +95,7 @@ class Lab:
 
     def change(self, act):
         """Act, and wait until the picture is another."""
-        before = self.image.get_attribute("src")
-        act()
-        self.page.wait_for_function(
-            "([image, before]) => image.src !== before && image.complete && image.naturalWidth > 0",
-            arg=[self.image.element_handle(), before],
-        )
+        change(self.image, act)
 
     def choose(self, name: str, option: str):
         self.change(lambda: self.control(name).locator("select").select_option(label=option))

@@ -309,7 +309,20 @@ def test_an_interrupted_training_is_resumed(store, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "data make", "data check", "train", "evaluate", "predict", "map", "import", "export", "score", "course"],
+    [
+        "",
+        "data make",
+        "data check",
+        "data convert",
+        "train",
+        "evaluate",
+        "predict",
+        "map",
+        "import",
+        "export",
+        "score",
+        "course",
+    ],
 )
 def test_help_names_every_argument(command, capsys):
     with pytest.raises(SystemExit) as ended:

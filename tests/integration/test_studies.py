@@ -92,6 +92,12 @@ def test_differences_are_paired_by_seed():
     assert found["difference"] - found["low"] == pytest.approx(2.920 * 0.2 / 3**0.5, rel=1e-3)
 
 
+def test_labels_without_their_reference_have_no_verdict():
+    found = report.differences(pd.DataFrame(rows_of((1.0, 1.2), "new")), {"new": "old"})
+    assert found.empty
+    assert report.verdicts(found) == []
+
+
 def test_the_summary_by_hand():
     rows = rows_of((1.0, 3.0), "net") + rows_of((7.0,), "net", slice=1, months="c..d") + rows_of((5.0,), "fit")
     published = {"net": (9.0,) * 6 + (float("nan"),)}
@@ -139,7 +145,7 @@ def test_curves_show_means_ranges_marks_and_fits():
 
 @pytest.fixture
 def short(monkeypatch):
-    """Make networks tiny and their trainings one epoch."""
+    """Make networks tiny and their trainings one epoch of a few large batches."""
     sizes = {"compact-final": {"width": 4, "hidden": 4, "head": 8}, "compact-first": {"widths": [4, 4]}}
     recipe = Workbook.recipe
 
@@ -147,7 +153,8 @@ def short(monkeypatch):
         found = recipe(self, name)
         if name not in sizes:
             return found
-        return replace(found, architecture=found.architecture | sizes[name], epochs=1, cosine_epochs=1)
+        small = found.architecture | sizes[name]
+        return replace(found, architecture=small, epochs=1, cosine_epochs=1, runs=4, run_length=48)
 
     monkeypatch.setattr(Workbook, "recipe", shortened)
 

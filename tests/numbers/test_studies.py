@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from climgru_lib.course.study import results, spread
+from climgru_lib.course.study import report, results, spread
 from climgru_lib.score.tables import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -263,6 +263,22 @@ def test_notebook_10_tells_scores_of_the_rows(told):
     name, split, label = NOTEBOOK_10[told]
     rows = results.rows(name, split)
     assert told.format(f"{rows[rows['label'] == label]['score'].mean():.3f}") in prose_of("10_what_we_learned")
+
+
+def test_notebook_10_tells_what_a_second_member_is_worth():
+    one, two = (results.rows("members", f"members:{count}").set_index("seed")["score"] for count in (1, 2))
+    gain = one - two
+    assert f"worth {gain.mean():.3f} ± {gain.std() / 3**0.5:.3f} (`members`)" in prose_of("10_what_we_learned")
+    cores = results.rows("core", "clean").groupby("label")["score"].mean()
+    equal_steps = cores[~cores.index.str.endswith("equal seconds")]
+    assert gain.mean() > 10 * (cores["GRU (published)"] - equal_steps.min())
+
+
+def test_the_readme_and_notebook_10_tell_that_the_last_month_serves():
+    rows = results.rows("core", "clean")
+    (found,) = report.verdicts(report.differences(rows, {"GRU (published)": "last month"}))
+    assert found["verdict"] == "within noise"
+    assert "the memory of twelve months" in (ROOT / "README.md").read_text()
 
 
 def test_notebook_10_tells_the_score_at_full_size():

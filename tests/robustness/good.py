@@ -64,7 +64,7 @@ def withheld_end(data, rng):
     """The last ten years of an open scenario withheld, as for a competition."""
     out = data.copy(deep=True)
     for name in ("tas", "pr"):
-        out[name][2, -120:] = 0
+        out[name][-1, -120:] = 0
     return out
 
 

@@ -15,6 +15,7 @@ from climgru_lib.training.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
+PAGES_WITH_COMMANDS = ("using", "converting", "full_size", "extending")
 
 
 def module(name: str):
@@ -102,7 +103,9 @@ def commands(text: str) -> list[str]:
     return [line[line.index("climgru ") :] for line in lines if re.match(r"(srun )?climgru ", line)]
 
 
-@pytest.mark.parametrize("path", ["README.md", "book/using.md", "book/full_size.md", "book/extending.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "book/using.md", "book/converting.md", "book/full_size.md", "book/extending.md"]
+)
 def test_commands_in_text_are_accepted(path):
     found = commands((ROOT / path).read_text())
     assert found

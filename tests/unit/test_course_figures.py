@@ -1,5 +1,6 @@
 """Figures of the notebooks: captions that stay with the picture, diagrams, and notebooks that use them."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from climgru_lib.contract import SCENARIOS
-from climgru_lib.course import SCENARIO_LINES, diagram, show
+from climgru_lib.course import SCENARIO_LINES, diagram, figures, show
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -46,7 +47,7 @@ def test_lines_of_scenarios_differ_in_colour_and_in_dashes():
         assert len({str(line[key]) for line in SCENARIO_LINES.values()}) == len(SCENARIOS)
 
 
-@pytest.mark.parametrize("number", ["00", "02", "03", "04", "05"])
+@pytest.mark.parametrize("number", ["00", "02", "03", "04", "05", "09"])
 def test_a_notebook_has_a_caption_for_each_figure(number):
     cells = json.loads(next(NOTEBOOKS.glob(f"{number}_*.ipynb")).read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -54,3 +55,19 @@ def test_a_notebook_has_a_caption_for_each_figure(number):
     for source in sources:
         assert "plt.show()" not in source
         assert not source.rstrip().splitlines()[-1].startswith(("maps.map_row", "maps.plot_map", "row.figure"))
+
+
+def test_named_pictures_are_found_in_executed_notebooks(tmp_path):
+    png = {"image/png": base64.b64encode(b"a picture").decode()}
+    told = {"image/png": {"alt": "What can be seen.", "name": "a_claim"}}
+    outputs = [{"data": png, "metadata": told}, {"data": png, "metadata": {"image/png": {"alt": "Another."}}}]
+    cells = [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": outputs}]
+    (tmp_path / "03_a.ipynb").write_text(json.dumps({"cells": cells}))
+    assert figures.named(tmp_path) == {"a_claim": figures.Named(b"a picture", "What can be seen.", "03_a.ipynb")}
+
+
+def test_figures_are_the_named_pictures_of_the_committed_notebooks():
+    root = Path(__file__).resolve().parents[2]
+    names = {path.stem for path in (root / "figures").glob("*.png")} - {"change_pr"}
+    assert names == set(figures.named(root / "notebooks"))
+    assert len(names) >= 12

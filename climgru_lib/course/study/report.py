@@ -19,6 +19,7 @@ from ...training import files
 from .plan import Study
 
 LEVEL = 0.9  # of the two-sided intervals
+PAIRED = ("pairs", "difference", "+-", "low", "high")
 
 
 def write(folder: Path, study: Study, rows: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +101,7 @@ def told(rows: pd.DataFrame, against: Mapping[str, str] | None = None, digits: i
         values = {column: words(group[column].mean(), group[column].std()) for column in metrics}
         table[label] = {"seeds": str(len(group))} | values
     paired = differences(rows, against or {})
-    for (label, less), group in paired.groupby(["label", "less"], sort=False) if len(paired) else ():
+    for (label, less), group in paired.groupby(["label", "less"], sort=False):
         values = {row["metric"]: words(row["difference"], row["+-"], "+") for row in group.to_dict("records")}
         table[f"{label} less {less}"] = {"seeds": str(group["pairs"].iloc[0])} | values
     return pd.DataFrame.from_dict(table, orient="index").rename(columns=HEADINGS)
@@ -132,7 +133,7 @@ def differences(rows: pd.DataFrame, against: Mapping[str, str]) -> pd.DataFrame:
             for metric, values in group.items():
                 where = {"label": label, "less": reference, "split": split, "ssp": ssp, "months": months}
                 found.append(where | {"metric": metric} | _interval(values.to_numpy()))
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=["label", "less", "split", "ssp", "months", "metric", *PAIRED])
 
 
 def verdicts(found: pd.DataFrame) -> list[dict[str, Any]]:
@@ -153,10 +154,10 @@ def verdicts(found: pd.DataFrame) -> list[dict[str, Any]]:
 def _interval(values: np.ndarray) -> dict[str, float]:
     count, mean = len(values), float(values.mean())
     if count < 2:
-        return {"pairs": count, "difference": mean, "+-": np.nan, "low": np.nan, "high": np.nan}
+        return dict(zip(PAIRED, (count, mean, np.nan, np.nan, np.nan)))
     error = float(values.std(ddof=1) / np.sqrt(count))
     reach = student.ppf((1 + LEVEL) / 2, count - 1) * error
-    return {"pairs": count, "difference": mean, "+-": error, "low": mean - reach, "high": mean + reach}
+    return dict(zip(PAIRED, (count, mean, error, mean - reach, mean + reach)))
 
 
 def plot_curves(

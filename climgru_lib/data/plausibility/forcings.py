@@ -14,7 +14,7 @@ EARTH_AREA, SECONDS_PER_YEAR, KG_PER_TG = 5.1e14, 3.15e7, 1e9  # m2, s, kg
 PLAUSIBLE_TOTAL = {"SO2": (0.5, 1000.0), "BC": (0.05, 100.0)}
 BC_PER_SO2 = (0.4, 1.0)  # mass ratio of the totals: .08 in 2015, at most .19 in any CMIP6 scenario
 STEP_FACTOR, STEPS_ABOVE = 4.0, 10  # of the tenth largest step; CESM2's largest is 1.1 of it, an exchange 50 or more
-STEP_SHARE = 0.05  # of the mean size, lest steps of rounding be counted
+STEP_ROUNDING, STEP_SHARE = 1e-5, 0.05  # of the mean size: no step, and the least jump of a month
 CO2_STEP = 20.0  # Gt in a month, twice what the highest scenario emits
 CO2_FIRST_YEARS = (6.0, 20.0, 150.0)  # Gt/yr: 36 to 42 in the years 2015 to 2025; 2 to 4 in ppm, 10 in Gt of carbon
 CO2_APART = 1000.0  # Gt, from where CO2 outweighs the aerosols' share of the warming (.3 K)
@@ -43,7 +43,8 @@ def check_steps(name: str, ssp: str, steps: np.ndarray, size: float, months: np.
     """Judge the sizes of the monthly steps of a forcing, shape (time - 1,): they are small, or come each year."""
     if len(steps) < 24:
         return
-    jumps = (steps > STEP_FACTOR * np.sort(steps)[-STEPS_ABOVE]) & (steps > STEP_SHARE * size)
+    apart = len(steps) / max(1, (steps > STEP_ROUNDING * size).sum())  # months: 12 of emissions given by the year
+    jumps = (steps > STEP_FACTOR * np.sort(steps)[-STEPS_ABOVE]) & (steps > STEP_SHARE * apart * size)
     if not jumps.any():
         return
     where = span(months[1:], jumps)
