@@ -54,6 +54,10 @@ def read(path: Path) -> tuple[xr.Dataset, list[str]]:
         damaged = _unreadable_coordinate(path)
         if damaged:
             raise InputError(f"{path}: {damaged} cannot be read; the file is damaged: fetch the store again") from error
+        if "decode time units" in str(error):
+            raise InputError(
+                f"{path}: time holds no dates; give it units such as 'days since 2015-01-15' and a calendar"
+            ) from error
         raise InputError(
             f"{path} is neither a Zarr store nor a NetCDF file that can be read; see `climgru data make`"
         ) from error

@@ -148,6 +148,20 @@ def test_dates_without_units_in_a_store(raw, tmp_path):
         open_dataset(path)
 
 
+@pytest.mark.parametrize("units", ["months since 2015-01-15", "days since then"])
+def test_dates_in_units_that_are_none_are_named(raw, tmp_path, units):
+    with pytest.raises(InputError, match=r"data-0.nc: time holds no dates; give it units"):
+        opened(raw.assign_coords(time=("time", np.arange(156), {"units": units, "calendar": "noleap"})), tmp_path)
+
+
+@pytest.mark.parametrize("calendar", ["standard", "360_day", "julian", "all_leap"])
+def test_months_of_other_calendars_are_months(raw, tmp_path, calendar):
+    stamps = xr.date_range("2015-01-01", periods=156, freq="MS", calendar=calendar, use_cftime=True)
+    data = tensors.load(opened(raw.assign_coords(time=stamps), tmp_path))
+    assert data.months[[0, 1, -1]].tolist() == ["2015-01", "2015-02", "2027-12"]
+    assert data.open_scenarios == ["ssp126", "ssp370", "ssp585"]
+
+
 def test_a_folder_without_files_and_a_pipe_are_no_store(tmp_path):
     with pytest.raises(InputError, match="neither a Zarr store nor a folder of NetCDF files"):
         open_dataset(tmp_path)
