@@ -119,7 +119,7 @@ def _data_commands(parsers) -> None:
     make.add_argument("--members", type=int, default=3, metavar="N", help="ensemble members (default 3)")
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weather (default 0)")
     check = _command(data, "check", "data_check", "check a store against the data contract")
-    check.add_argument("path", metavar="PATH", help="Zarr store, NetCDF file or 'embedded'")
+    check.add_argument("path", metavar="PATH", help="Zarr store, NetCDF file, folder of such files, or 'embedded'")
     _extension_option(check)
     check.add_argument(
         "--write-manifest", action="store_true", help="then write sizes and SHA-256 of all files beside the store"

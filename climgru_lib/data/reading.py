@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 import zarr
+from scipy.io import netcdf_file
 
 from .. import contract
 from ..contract import VARIABLES, InputError
@@ -54,23 +54,40 @@ def read(path: Path) -> tuple[xr.Dataset, list[str]]:
         damaged = _unreadable_coordinate(path)
         if damaged:
             raise InputError(f"{path}: {damaged} cannot be read; the file is damaged: fetch the store again") from error
+        if "decode time units" in str(error):
+            raise InputError(
+                f"{path}: time holds no dates; give it units such as 'days since 2015-01-15' and a calendar"
+            ) from error
         raise InputError(
             f"{path} is neither a Zarr store nor a NetCDF file that can be read; see `climgru data make`"
         ) from error
 
 
 def _require_store(path: Path) -> None:
-    """Refuse what cannot be a store, such as a folder of files or a pipe."""
+    """Refuse what cannot be a store, such as an empty folder or a pipe."""
     if not path.is_dir() and not path.is_file():
-        raise InputError(f"{path} is no file; give a Zarr store or a NetCDF file")
-    if path.is_dir() and not any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zmetadata")):
-        files = sorted(name for name in os.listdir(path) if name.endswith((".nc", ".nc4", ".cdf", ".zarr")))
-        inside = (
-            f": it holds {len(files)} files such as {files[0]}; merge them by xarray or `climgru data convert`"
-            if files
-            else ""
-        )
-        raise InputError(f"{path} is neither a Zarr store nor a NetCDF file{inside}; see `climgru data make`")
+        raise InputError(f"{path} is no file; give a Zarr store, a NetCDF file or a folder of such files")
+    if path.is_dir() and not is_zarr(path):
+        raise InputError(f"{path} is neither a Zarr store nor a folder of NetCDF files; see `climgru data make`")
+    if path.is_file() and _is_cut(path):
+        raise InputError(f"{path} is shorter than its header tells; fetch the file again")
+
+
+def is_zarr(folder: Path) -> bool:
+    """Tell whether a folder is a Zarr store."""
+    return any((folder / name).is_file() for name in (".zgroup", "zarr.json", ".zmetadata"))
+
+
+def _is_cut(path: Path) -> bool:
+    """Tell whether a file of classic NetCDF lacks its end, which netCDF would read as zeros."""
+    with path.open("rb") as file:
+        if file.read(4) not in (b"CDF\x01", b"CDF\x02"):
+            return False
+    try:
+        with netcdf_file(path, mmap=True):
+            return False
+    except (ValueError, TypeError, OSError):
+        return True
 
 
 def _convert(raw: xr.Dataset) -> tuple[xr.Dataset, list[str]]:

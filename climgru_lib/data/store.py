@@ -1,4 +1,4 @@
-"""Opening a data set of the contract: a Zarr store, a NetCDF file, or the embedded one.
+"""Opening a data set of the contract: a Zarr store, NetCDF, or the embedded one.
 
 Opening is lazy but for the first years; values are read, and checked, by `tensors.load`.
 """
@@ -18,7 +18,7 @@ import xarray as xr
 
 from .. import contract
 from ..contract import DataError, DataWarning
-from . import plausibility, reading
+from . import folders, plausibility, reading
 from .manifest import check_manifest
 from .paths import EMBEDDED, cache_dir, require_source
 from .plausibility import Findings
@@ -70,7 +70,8 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     Parameters
     ----------
     source : str or Path
-        A Zarr store, a NetCDF file, or ``"embedded"`` for the data set that the library makes.
+        A Zarr store, a NetCDF file, a folder of NetCDF files that hold a variable or scenario each (see
+        `folders.read`), or ``"embedded"`` for the data set that the library makes.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no such path, or it is neither a Zarr store nor NetCDF.
+        If there is no such path, or it is neither a Zarr store nor NetCDF nor a folder of NetCDF files.
     DataError
         If names, dimensions, units or months break the contract, chunks are missing, sizes of files are not those of
         the manifest, or the first years are not what their labels say.
@@ -123,10 +124,10 @@ def _open(source: str | Path, compare: str) -> xr.Dataset:
     path = embedded_store() if str(source) == EMBEDDED else Path(source)
     if compare != "nothing" and (changed := check_manifest(path, contents=compare == "contents")):
         raise DataError("; ".join(changed[:3]))
-    raw, notes = reading.read(path)
+    raw, notes = folders.read(path) if folders.is_folder(path) else reading.read(path)
     dataset = contract.standardise(raw)
     problems = contract.check_time(dataset) + contract.check_units(dataset)
-    if path.is_dir() and not problems:
+    if path.is_dir() and reading.is_zarr(path) and not problems:
         problems = reading.missing_chunks(path, raw)
     if not problems:
         problems = plausibility.check(dataset.isel(time=slice(0, SAMPLE_MONTHS))).problems

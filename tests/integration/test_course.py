@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,15 @@ def test_a_committed_notebook_is_executed_clean_and_small(path):
     notebook = nbformat.read(path, as_version=4)
     assert problems_of(notebook) == []
     assert path.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_needs_no_checkout(path):
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    place = (
+        r"__file__|\bROOT\b|pyproject|getcwd|\.cwd\(|\.\./|\b(?:tests|figures|book|climgru_lib|notebooks)/|from tests"
+    )
+    assert [line for cell in code for line in cell.splitlines() if re.search(place, line)] == []
 
 
 def problems_of(notebook) -> list[str]:

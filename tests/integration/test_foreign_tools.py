@@ -1,4 +1,4 @@
-"""What other tools make of our predictions: CDO, the CF checker, xarray; each skipped where it is absent."""
+"""What other tools make of our predictions: CDO, Iris, the CF checker, xarray; each skipped where it is absent."""
 
 import re
 import shutil
@@ -45,6 +45,23 @@ def test_cdo_computes_our_means(files, kind):
         members = found["tas"] if kind == "ensemble" else found["tas"].expand_dims(member_id=[0])
         expected = members.mean(["time", "lon"], dtype=float).transpose("member_id", "lat").values.ravel()
     np.testing.assert_allclose([float(line) for line in done.stdout.split()], expected, atol=1e-4)  # K, float32
+
+
+@pytest.mark.parametrize("kind", ["mean", "ensemble"])
+def test_iris_weighs_by_the_cells_that_we_wrote(files, kind):
+    iris = pytest.importorskip("iris", reason="Iris is not installed")
+    area_weights = pytest.importorskip("iris.analysis.cartography").area_weights
+    cube = iris.load_cube(str(files[kind]), "air_temperature")
+    assert (cube.units, str(cube.cell_methods[0])) == ("K", "time: mean")
+    assert [cell.point.month for cell in cube.coord("time").cells()][:3] == [1, 2, 3]
+    assert all(cube.coord(axis).has_bounds() for axis in ("time", "latitude", "longitude"))
+    mean = cube.collapsed(["latitude", "longitude"], iris.analysis.MEAN, weights=area_weights(cube))
+    with xr.open_dataset(files[kind]) as found:  # area from sines of the edges, 22.5 degrees apart
+        edges = np.sin(np.deg2rad(np.arange(-90, 91, 22.5)))
+        expected = (found["tas"].astype(float).mean("lon") * xr.DataArray(np.diff(edges) / 2, dims="lat")).sum("lat")
+    np.testing.assert_allclose(mean.data, expected, atol=1e-3)  # K, float32
+    if kind == "ensemble":
+        assert cube.coord("realization").points.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("kind", ["mean", "ensemble"])

@@ -1,9 +1,11 @@
 """The cache of the embedded data set: what is removed from it, and what stays."""
 
+import multiprocessing
 import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from climgru_lib import mini_earth
@@ -83,3 +85,28 @@ def test_nothing_is_removed_while_the_store_is_there_and_opening_keeps_it(cache)
     assert store.embedded_store() == made
     assert pair(OLD)[0] in names(cache)
     assert time.time() - made.stat().st_mtime < HOUR
+
+
+def made_together(folder, both):
+    """Make the data set, on a small grid, at the same moment as another process; return what it holds."""
+    write = mini_earth.write
+
+    def wait(dest):
+        write(dest, n_months=36, n_members=1, lat=np.linspace(-67.5, 67.5, 4), lon=30.0 + 60 * np.arange(6))
+        both.wait(60)  # nobody has moved a store to its place yet
+
+    os.environ["CLIMGRU_CACHE"], mini_earth.write = str(folder), wait
+    made = store.embedded_store()
+    return {file.relative_to(made).as_posix(): file.read_bytes() for file in made.rglob("*") if file.is_file()}
+
+
+def test_two_processes_that_make_it_at_once_read_the_same_whole_store(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, context.Pool(2) as pool:
+        both = manager.Barrier(2)
+        one, other = pool.starmap(made_together, [(tmp_path / "cache", both)] * 2)
+    alone = tmp_path / "alone.zarr"
+    mini_earth.write(alone, 36, 1, lat=np.linspace(-67.5, 67.5, 4), lon=30.0 + 60 * np.arange(6))
+    assert one == other == {str(f.relative_to(alone)): f.read_bytes() for f in alone.rglob("*") if f.is_file()}
+    made = sorted(names(tmp_path / "cache"))
+    assert len(made) == 2 and made[1] == made[0].removesuffix(".zarr") + "_solution.zarr"  # nothing else is left

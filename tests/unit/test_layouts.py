@@ -98,6 +98,23 @@ def test_forcings_alone_count_as_withheld(raw, tmp_path):
     assert tensors.load(contract.standardise(raw)).open_scenarios == ["ssp126", "ssp370"]
 
 
+@pytest.mark.parametrize("kept", [0.1, 0.7, 0.9999])
+def test_classic_netcdf_cut_short_is_no_data_of_zeros(raw, tmp_path, kept):
+    path = tmp_path / "data.nc"
+    raw.to_netcdf(path, format="NETCDF3_64BIT")
+    assert tensors.load(open_dataset(path)).open_scenarios == ["ssp126", "ssp370", "ssp585"]
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(InputError, match=r"data.nc is shorter than its header tells"):
+        open_dataset(path)
+
+
+def test_a_forcing_that_is_missing_in_one_scenario_is_named(raw):
+    raw["CO2"][2] = np.nan
+    with pytest.raises(DataError, match="CO2 has missing or infinite values in ssp370"):
+        tensors.load(contract.standardise(raw))
+
+
 def test_a_ragged_ensemble_is_named(raw):
     raw["tas"][2, :, 1] = np.nan
     with pytest.raises(DataError, match=r"tas is missing \(NaN\) in every month of ssp370 for member number 2"):
@@ -131,13 +148,103 @@ def test_dates_without_units_in_a_store(raw, tmp_path):
         open_dataset(path)
 
 
-def test_a_folder_of_files_and_a_pipe_are_no_store(raw, tmp_path):
-    raw[["tas"]].to_netcdf(tmp_path / "tas.nc")
-    with pytest.raises(InputError, match=r"it holds 1 files such as tas.nc; merge them"):
+@pytest.mark.parametrize("units", ["months since 2015-01-15", "days since then"])
+def test_dates_in_units_that_are_none_are_named(raw, tmp_path, units):
+    with pytest.raises(InputError, match=r"data-0.nc: time holds no dates; give it units"):
+        opened(raw.assign_coords(time=("time", np.arange(156), {"units": units, "calendar": "noleap"})), tmp_path)
+
+
+@pytest.mark.parametrize("calendar", ["standard", "360_day", "julian", "all_leap"])
+def test_months_of_other_calendars_are_months(raw, tmp_path, calendar):
+    stamps = xr.date_range("2015-01-01", periods=156, freq="MS", calendar=calendar, use_cftime=True)
+    data = tensors.load(opened(raw.assign_coords(time=stamps), tmp_path))
+    assert data.months[[0, 1, -1]].tolist() == ["2015-01", "2015-02", "2027-12"]
+    assert data.open_scenarios == ["ssp126", "ssp370", "ssp585"]
+
+
+def test_a_folder_without_files_and_a_pipe_are_no_store(tmp_path):
+    with pytest.raises(InputError, match="neither a Zarr store nor a folder of NetCDF files"):
         open_dataset(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="pipe is no file"):
         open_dataset(tmp_path / "pipe")
+
+
+def a_variable(raw, name, ssp):
+    """One variable of one scenario, as a model's archive has it: no trace of the scenario but in names."""
+    return raw[[name]].sel(ssp=ssp, drop=True)
+
+
+def write_archive(raw, folder):
+    """A file for each variable, scenario and part of the period."""
+    for name in raw.data_vars:
+        for ssp in raw["ssp"].values:
+            for span in (slice(0, 100), slice(100, None)):
+                a_variable(raw, name, ssp).isel(time=span).to_netcdf(folder / f"{name}_{ssp}_{span.start}.nc")
+
+
+def write_variables(raw, folder):
+    for name in raw.data_vars:
+        raw[[name]].to_netcdf(folder / f"{name}.nc", format="NETCDF3_CLASSIC")
+
+
+def write_scenarios(raw, folder):
+    """Scenarios as attributes; stamps at the end of months."""
+    edges = [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 1) for i in range(157)]
+    raw = raw.assign_coords(time=edges[1:])
+    raw["time_bnds"] = (("time", "nbnd"), np.array([edges[:-1], edges[1:]]).T)
+    for number, ssp in enumerate(raw["ssp"].values):
+        raw.sel(ssp=ssp, drop=True).assign_attrs(experiment_id=ssp).to_netcdf(folder / f"{number}.nc")
+
+
+@pytest.mark.parametrize("write", [write_variables, write_scenarios, write_archive])
+def test_a_folder_of_files_is_the_data_set_they_make(raw, tmp_path, write):
+    write(raw, tmp_path)
+    dataset, truth = open_dataset(tmp_path), contract.standardise(raw)
+    assert contract.month_labels(dataset).tolist() == contract.month_labels(truth).tolist()
+    xr.testing.assert_equal(dataset.drop_vars("time"), truth.drop_vars("time"))
+
+
+def test_a_scenario_of_which_no_file_has_targets_is_withheld(raw, tmp_path):
+    write_archive(raw, tmp_path)
+    for path in (*tmp_path.glob("tas_ssp126_*"), *tmp_path.glob("pr_ssp126_*")):
+        path.unlink()
+    assert tensors.load(open_dataset(tmp_path)).open_scenarios == ["ssp370", "ssp585"]
+    (tmp_path / "tas_ssp370_100.nc").unlink()
+    with pytest.raises(DataError, match=r"tas has missing or infinite values in ssp370, 2023-05 .. 2027-12"):
+        tensors.load(open_dataset(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("1.nc", lambda part: part, r"1.nc does not tell its scenario: give it the coordinate ssp"),
+        ("ssp126_or_ssp370.nc", lambda part: part, "does not tell its scenario"),
+        (
+            "CO2_ssp126_again.nc",
+            lambda part: part,
+            r"CO2 of ssp126 is in .*CO2.nc and in .*CO2_ssp126_again.nc; give it once",
+        ),
+        ("CO2_ssp434.nc", lambda part: part.convert_calendar("standard", use_cftime=True), "all in one calendar"),
+        ("x.nc", lambda part: part.rename(CO2="snow"), "x.nc holds none of CO2, .*take it out"),
+    ],
+)
+def test_a_file_that_does_not_fit_into_its_folder_is_named(raw, tmp_path, name, change, words):
+    write_variables(raw, tmp_path)
+    change(a_variable(raw, "CO2", "ssp126")).to_netcdf(tmp_path / name)
+    with pytest.raises(DataError, match=words):
+        open_dataset(tmp_path)
+
+
+def test_files_on_two_grids_and_a_damaged_one_are_named(raw, tmp_path):
+    write_variables(raw, tmp_path)
+    raw[["pr"]].assign_coords(y=raw.y + 1).to_netcdf(tmp_path / "pr.nc")
+    with pytest.raises(DataError, match=r"y of .*rsdt.nc is not that of .*pr.nc; put the files on one grid"):
+        open_dataset(tmp_path)
+    raw[["pr"]].to_netcdf(tmp_path / "pr.nc")
+    (tmp_path / "tas.nc").write_bytes((tmp_path / "tas.nc").read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"tas.nc is shorter than its header tells; fetch the file again"):
+        open_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(
