@@ -26,7 +26,7 @@ test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with 
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
 
 test-browser: $(READY)  ## the viewer in a real JupyterLab, where there is chromium; screenshots in build/browser/
-	$(PYTEST) -n 2 --dist loadfile tests/browser
+	$(PYTEST) tests/browser
 
 test-full: $(READY)  ## every notebook with three parameter sets, real data, full profile; outside CI
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full
