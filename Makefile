@@ -23,7 +23,7 @@ test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with 
 	    $(PYTEST) -n 2 --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    --nbval-cell-timeout=900 --nbval-kernel-startup-timeout=120 $$part || exit 1; \
 	done  # 07 shows runs of those before it
-	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers --ignore tests/numbers/test_real_data.py  # in test-full
 
 test-browser: $(READY)  ## the viewer in a real JupyterLab, where there is chromium; screenshots in build/browser/
 	$(PYTEST) tests/browser
