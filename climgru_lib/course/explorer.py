@@ -21,6 +21,7 @@ from ..maps.places import Frame
 from ..maps.rows import rmse_note
 from ..maps.sheet import Sheet
 from ..maps.stage import Stage
+from ..maps.turns import in_turn
 from ..maps.viewer import HIDE_STILL
 from ..predict.emulator import Emulator
 from .answers import BLOCK, Answers
@@ -142,6 +143,7 @@ class Explorer:
         peak = np.inf if self.peak.value == self.peak.max else self.peak.value
         return Departure(self.scenario.value, peak, self.final_co2.value, self.methane.value, self.sulphur.value)
 
+    @in_turn
     def _move(self, _) -> None:
         """Bring the pictures to the pathway; what cannot be is said, and they stay."""
         try:
@@ -155,6 +157,7 @@ class Explorer:
         self._drivers = drivers(self.answers.forcings(self.departure))
         self._fields = self.answers.fields(self.departure)
 
+    @in_turn
     def _draw(self) -> None:
         answers, variable, at = self.answers, self.variable.value, self.period.value
         target = answers.data.targets.index(variable)

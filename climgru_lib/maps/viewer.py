@@ -26,6 +26,7 @@ from .places import Frame, Region
 from .selection import FIRST_YEARS, Selection
 from .sources import Source, calendar_of, on_grid_of, open_source
 from .stage import Stage
+from .turns import in_turn
 
 TRUTH, ITS_CHANGE, NOTHING = "truth", f"its first {FIRST_YEARS} years", "nothing"
 WITHOUT_KERNEL = "The menus and sliders of this viewer need a running kernel; its first picture stands above."
@@ -146,7 +147,7 @@ class Viewer:
         controls.back.on_click(lambda _: self.step(-1))
         controls.forth.on_click(lambda _: self.step(1))
         controls.save.on_click(lambda _: self._save())
-        controls.code.on_click(lambda _: self._say(self.code()))
+        controls.code.on_click(in_turn(lambda _: self._say(self.code())))
         self._clicks = Event(source=self.image, watched_events=["click"])
         self._clicks.on_dom_event(lambda event: self.click(event["dataX"], event["dataY"]))
 
@@ -164,6 +165,7 @@ class Viewer:
         """The cells of the panels shown now, left to right: ``mesh.get_array()`` is the field, (lat, lon)."""
         return self._row.meshes
 
+    @in_turn
     def step(self, by: int) -> None:
         """Go to the next month, or by a year where a year, a season or a longer period is shown."""
         controls, single = self.controls, Period.parse(self.controls.period.value)
@@ -174,6 +176,7 @@ class Viewer:
         else:
             controls.year.value += by
 
+    @in_turn
     def click(self, x: float, y: float) -> None:
         """Draw the series of the cell at a pixel of the image, counted from its upper left corner."""
         place = self._row.place_at(x, self.figure.bbox.height - y)
@@ -206,10 +209,12 @@ class Viewer:
         display({"image/png": small(bytes(self.image.value)), "text/plain": self._stage.sheet.title}, raw=True)
         display(self.widget._repr_mimebundle_() | {"text/plain": WITHOUT_KERNEL}, raw=True)
 
+    @in_turn
     def _write_period(self, _) -> None:
         if not self._quiet:
             self.controls.period.value = self.controls.written()
 
+    @in_turn
     def _update(self, _=None, raising: bool = False) -> None:
         """Bring pictures and controls to what is chosen; what cannot be shown is said, and the picture stays."""
         if self._quiet:
@@ -272,6 +277,7 @@ class Viewer:
             reference, other = self._beside().pair(selection, self.source)
             self.graph.value = graph_of(kind, selection, self.source, reference, other, Region.parse(place)).png()
 
+    @in_turn
     def _save(self) -> None:
         """Write what is shown into the current folder, under a name that tells what it is."""
         parts = (self.controls.selection().variable, self._stage.sheet.title, self.controls.selection().statistic)

@@ -1,6 +1,7 @@
 """The viewer: what its controls show, asserted on the maps drawn, without a browser."""
 
 import io
+from threading import Event, Thread
 
 import ipywidgets as widgets
 import numpy as np
@@ -276,3 +277,27 @@ def test_why_there_are_no_dots_is_said_and_a_baseline_counts_for_the_change_alon
     beside.controls.statistic.value = "trend"
     assert "trend" in beside.message.value and "no dots for" in beside.message.value and len(beside.meshes) == 3
     assert "no truth" not in beside.figure.get_suptitle()
+
+
+def test_a_choice_from_a_second_thread_waits_for_the_first(monkeypatch):
+    """JupyterLab sends some controls to the kernel's main thread, others to a subshell."""
+    _, _, viewer = viewers()
+    drawing, go_on, draw = Event(), Event(), viewer._stage.draw
+
+    def slowly(*args):
+        drawing.set()
+        assert go_on.wait(10)
+        return draw(*args)
+
+    monkeypatch.setattr(viewer._stage, "draw", slowly)
+    acts = (lambda: setattr(viewer.controls.period, "value", "2031-02"), lambda: viewer.controls.code.click())
+    threads = [Thread(target=act) for act in acts]
+    threads[0].start()
+    assert drawing.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert "maps.plot" not in viewer.message.value  # it would be wiped away, or tell of a picture half changed
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert "'2031-02'" in viewer.message.value
