@@ -337,3 +337,8 @@ def test_notebook_10_tells_how_often_pattern_scaling_is_ahead():
     assert len(scores) == 5 and (scores > fitted).all()
     told = f"scores {scores.mean():.3f} ± {scores.std():.3f} (standard deviation over seeds), behind pattern scaling"
     assert f"{told} ({fitted:.3f}) with each of five seeds" in prose_of("10_what_we_learned")
+
+
+def test_notebook_10_tells_what_all_losses_of_temperature_are_worth():
+    scores = results.rows("tas-loss", "clean").groupby("label")["score"].mean()
+    assert f"(by {scores['L1'] - scores['all (published)']:.3f})" in prose_of("10_what_we_learned")
