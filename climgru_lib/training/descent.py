@@ -46,7 +46,8 @@ def train(model, recipe, data, run_dir, seed, device, precision, progress, watch
     checkpoint = run_dir / runs.CHECKPOINT
     with warnings.catch_warnings(), matmul_precision(precision):
         warnings.filterwarnings("ignore", category=PossibleUserWarning)
-        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
+        warnings.filterwarnings("ignore", category=FutureWarning)  # within Lightning and DDP
+        warnings.filterwarnings("ignore", message="Grad strides do not match")  # of 1 x 1 convolutions, in DDP
         with stopping.held():
             try:
                 trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
@@ -66,6 +67,6 @@ def _where(device: torch.device) -> dict[str, Any]:
     accelerator, here = "gpu" if device.type == "cuda" else "cpu", processes.count_here()
     if processes.count() == 1:
         return {"accelerator": accelerator, "devices": 1}
-    strategy = DDPStrategy(timeout=distributed.PATIENCE, broadcast_buffers=False, find_unused_parameters=True)
+    strategy = DDPStrategy(timeout=distributed.PATIENCE, broadcast_buffers=False, static_graph=True)
     nodes = processes.count() // here
     return {"accelerator": accelerator, "devices": here, "num_nodes": nodes, "strategy": strategy}

@@ -75,8 +75,8 @@ def together(device: torch.device) -> Iterator[None]:
     except RuntimeError as error:
         if not is_of_a_lost_process(error):
             raise
-        (why, *_) = str(error).splitlines()
-        raise Stopped(f"another process of this training has ended ({why[:200]}); continue with --resume") from error
+        why = str(error).partition("\n")[0].rpartition("] ")[2].partition(". ")[0]  # without file and line
+        raise Stopped(f"another process of this training has ended ({why}); continue with --resume") from error
 
 
 def _meet(device: torch.device) -> None:
@@ -138,10 +138,10 @@ def require_same(run_dir: Path, identity: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        If the folder, or what must agree for two runs to be the same, differs from the first process's.
+        If the folder differs, or what must agree for two runs to be the same.
     """
-    given = [str(run_dir.absolute()), identity]
-    if agreed(lambda: given) != given:
+    first, *others = gathered([str(run_dir.absolute()), identity])
+    if any(other != first for other in others):
         raise InputError(
             f"{processes.begun_by()} has begun {processes.count()} processes for one run, but gave them different "
             "folders, data or settings; runs that have nothing in common are begun one by one"
@@ -154,10 +154,10 @@ def require_seen(path: Path) -> bool:
     Raises
     ------
     InputError
-        If the first process has it and this one does not, or the other way round.
+        If some have it and some do not.
     """
-    exists = agreed(path.exists)
-    if exists != path.exists():
+    exists, *others = gathered(path.exists())
+    if any(other != exists for other in others):
         raise InputError(f"not all processes see {path}; use a folder on a file system that all machines share")
     return exists
 
