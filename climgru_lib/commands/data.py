@@ -18,6 +18,7 @@ def add(parsers) -> None:
     make.add_argument("--months", type=int, default=1021, metavar="N", help="months from 2015-01 on (default 1021)")
     make.add_argument("--members", type=int, default=3, metavar="N", help="ensemble members (default 3)")
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weather (default 0)")
+    make.add_argument("--grid", metavar="ROWSxCOLUMNS", help="e.g. 192x288 (default: the 48 x 72 of the contract)")
     check = command(data, "check", data_check, "check a store against the data contract")
     check.add_argument("path", metavar="PATH", help="Zarr store, NetCDF file, folder of such files, or 'embedded'")
     extension_option(check)
@@ -40,8 +41,10 @@ def data_make(args: Namespace) -> None:
     """Write the embedded data set as a store."""
     with doing(LOADING):
         from ..data.manifest import write_manifest
+        from ..grid import regular_grid
         from ..mini_earth import write
-    write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed)
+    grid = {} if args.grid is None else regular_grid(args.grid)
+    write(args.dest, n_months=args.months, n_members=args.members, seed=args.seed, **grid)
     write_manifest(args.dest)
     print(f"wrote {args.dest}: {args.months} months, {args.members} members, seed {args.seed}")
 

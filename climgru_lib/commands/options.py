@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,24 @@ def compute_options(parser) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["32", "bf16"], default="32", help="32 means TF32 off")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+
+
+def memory_option(parser) -> None:
+    """Add how much of the data may lie in memory."""
+    parser.add_argument(
+        "--memory-budget",
+        type=_bytes,
+        metavar="SIZE",
+        help="e.g. 2GB: data beyond it lie in the cache folder, paged in and out",
+    )
+
+
+def _bytes(text: str) -> int:
+    """Return a size such as ``2GB`` or ``500 MB`` in bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]?)B", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ArgumentTypeError(f"'{text}' is no size; give for example 2GB or 500MB")
+    return int(float(found[1]) * 1000 ** " KMGT".index(found[2].upper() or " "))
 
 
 def set_threads(args: Namespace) -> None:

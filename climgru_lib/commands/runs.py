@@ -14,6 +14,7 @@ from .options import (
     command,
     compute_options,
     data_option,
+    memory_option,
     seed_of_draws,
     set_threads,
     three_decimals,
@@ -45,6 +46,7 @@ def _train_arguments(parser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
     )
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run")
+    memory_option(parser)
     compute_options(parser)
 
 
@@ -59,6 +61,7 @@ def _evaluate_arguments(parser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="RUN_DIR", help="score this run too, and the difference by block bootstrap"
     )
+    memory_option(parser)
     compute_options(parser)
 
 
@@ -77,6 +80,7 @@ def _predict_arguments(parser) -> None:
         help="the last 360 months, stretched to a member's standard deviation: better in the Kaggle score alone",
     )
     seed_of_draws(parser)
+    memory_option(parser)
     compute_options(parser)
 
 
@@ -99,7 +103,7 @@ def train(args: Namespace) -> None:
         set_threads(args)
         recipe = with_settings(recipe, args.settings)
     with doing(READING):
-        prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split)
+        prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split, args.memory_budget)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
     if not processes.is_first():
@@ -138,13 +142,15 @@ def evaluate(args: Namespace) -> None:
         other = None if args.against is None else Emulator.open(args.against, args.device, args.precision)
     with doing(READING):
         dataset = store.open_dataset(args.data)
-        loaded = emulator.load(dataset)
+        loaded = emulator.load(dataset, memory_budget=args.memory_budget)
     with doing("scoring"):
         stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
         scores = evaluate(args.run_dir, loaded, split, emulator)
         tables = {emulator.recipe.name: scores}
         if other is not None:
-            tables[f"{other.recipe.name} ({args.against})"] = evaluate(args.against, other.load(dataset), split, other)
+            tables[f"{other.recipe.name} ({args.against})"] = evaluate(
+                args.against, other.load(dataset, None, args.memory_budget), split, other
+            )
     _show(tables)
     if other is not None:
         _show_differences(args, scores, loaded)
@@ -191,7 +197,7 @@ def predict(args: Namespace) -> None:
     with doing(READING):
         dataset = store.open_dataset(args.data)
         needed = [args.ssp] if args.draws is None and not args.variance_matched else None
-        loaded = emulator.load(dataset, needed)
+        loaded = emulator.load(dataset, needed, args.memory_budget)
     with doing(f"predicting {args.ssp}"):
         if args.draws is not None:
             predicted = StochasticEmulator(emulator, loaded).predict(args.ssp, args.draws, args.draw_seed)

@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from ..contract import InputError
-from ..data.paths import EMBEDDED, output_dir, require_source
+from ..data.paths import EMBEDDED, is_remote, output_dir, require_source
 from ..maps.pictures import small
 from . import figures, notebooks, readme_picture
 
@@ -79,7 +79,8 @@ def run(
     common = {"data_path": data, "profile": profile, "out_dir": str(root)} | wanted
     if common["data_path"] != EMBEDDED:
         require_source(common["data_path"])
-        common["data_path"] = str(Path(common["data_path"]).resolve())
+        if not is_remote(common["data_path"]):
+            common["data_path"] = str(Path(common["data_path"]).resolve())
     (root / "notebooks").mkdir(parents=True, exist_ok=True)
     outputs = []
     for path in tqdm(chosen, desc="course", unit="notebook"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 
@@ -15,15 +16,25 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
-def _files(path: Path) -> dict[str, Path]:
+def _sizes(path: Path) -> dict[str, int]:
+    """Return the size of every file of a store, by its path within."""
     if path.is_file():
-        return {path.name: path}
-    return {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+        return {path.name: path.stat().st_size}
+    sizes, folders = {}, [("", path)]
+    while folders:
+        within, folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append((f"{within}{entry.name}/", entry.path))
+                else:
+                    sizes[within + entry.name] = entry.stat().st_size
+    return dict(sorted(sizes.items()))
 
 
 def write_manifest(path: Path) -> Path:
     """Write the manifest of a store or file; return its path."""
-    entries = {name: [file.stat().st_size, _digest(file)] for name, file in _files(path).items()}
+    entries = {name: [size, _digest(path, name)] for name, size in _sizes(path).items()}
     manifest = manifest_path(path)
     manifest.write_text(json.dumps(entries, indent=0) + "\n", encoding="utf-8")
     return manifest
@@ -53,16 +64,16 @@ def check_manifest(path: Path, contents: bool = True) -> list[str]:
         }
     except (ValueError, TypeError, AttributeError):
         return [f"{manifest} is no manifest; write it anew with `climgru data check {path} --write-manifest`"]
-    files = _files(path)
-    problems = [f"{path}: {name} is missing; {cure}" for name in entries if name not in files]
-    problems += [f"{path}: {name} is not in the manifest; {cure}" for name in files if name not in entries]
-    for name in entries.keys() & files.keys():
+    sizes = _sizes(path)
+    problems = [f"{path}: {name} is missing; {cure}" for name in entries if name not in sizes]
+    problems += [f"{path}: {name} is not in the manifest; {cure}" for name in sizes if name not in entries]
+    for name in entries.keys() & sizes.keys():
         size, digest = entries[name]
-        if files[name].stat().st_size != size or (contents and _digest(files[name]) != digest):
+        if sizes[name] != size or (contents and _digest(path, name) != digest):
             problems.append(f"{path}: {name} differs from the manifest; {cure}")
     return sorted(problems)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
+def _digest(path: Path, name: str) -> str:
+    with (path if path.is_file() else path / name).open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import platformdirs
@@ -12,10 +13,15 @@ from ..contract import InputError
 EMBEDDED = "embedded"
 
 
+def is_remote(source: str | Path) -> bool:
+    """Tell whether data are at an address such as ``https://...`` or ``s3://...``."""
+    return re.match(r"[a-z][a-z0-9+.-]*://", str(source)) is not None
+
+
 def require_source(source: str | Path) -> None:
-    """Raise `InputError` if data are neither ``"embedded"`` nor at a path that exists."""
-    if str(source) != EMBEDDED and not Path(source).exists():
-        raise InputError(f"no data at {source}; give a Zarr store, a NetCDF file, or '{EMBEDDED}'")
+    """Raise `InputError` if data are neither ``"embedded"`` nor at a path that exists nor at an address."""
+    if str(source) != EMBEDDED and not is_remote(source) and not Path(source).exists():
+        raise InputError(f"no data at {source}; give a Zarr store, a NetCDF file, its address, or '{EMBEDDED}'")
 
 
 def cache_dir() -> Path:

@@ -44,12 +44,7 @@ def read(path: Path) -> tuple[xr.Dataset, list[str]]:
     """
     _require_store(path)
     try:
-        with np.errstate(all="ignore"):
-            raw = xr.open_dataset(
-                path, engine="zarr" if path.is_dir() else None, chunks=None, cache=False, decode_cf=False
-            )
-            raw, notes = _convert(raw)
-            return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True)), notes
+        return _decoded(path, "zarr" if path.is_dir() else None)
     except UNREADABLE as error:
         damaged = _unreadable_coordinate(path)
         if damaged:
@@ -61,6 +56,30 @@ def read(path: Path) -> tuple[xr.Dataset, list[str]]:
         raise InputError(
             f"{path} is neither a Zarr store nor a NetCDF file that can be read; see `climgru data make`"
         ) from error
+
+
+def read_remote(address: str) -> tuple[xr.Dataset, list[str]]:
+    """Open a Zarr store at an address of fsspec lazily, as `read` does; its chunks are fetched when they are read.
+
+    Whether chunks are missing is seen in their values alone, where they read as NaN.
+
+    Raises
+    ------
+    InputError
+        If there is none, its coordinates cannot be read, or fsspec lacks the package for such an address.
+    """
+    try:
+        return _decoded(address, "zarr")
+    except Exception as error:  # whatever a server, and the package that asks it, may come up with
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{address} is no Zarr store that can be read ({reason})") from error
+
+
+def _decoded(source: str | Path, engine: str | None) -> tuple[xr.Dataset, list[str]]:
+    with np.errstate(all="ignore"):
+        raw = xr.open_dataset(source, engine=engine, chunks=None, cache=False, decode_cf=False)
+        raw, notes = _convert(raw)
+        return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True)), notes
 
 
 def _require_store(path: Path) -> None:

@@ -20,7 +20,7 @@ from .. import contract
 from ..contract import DataError, DataWarning
 from . import folders, plausibility, reading
 from .manifest import check_manifest
-from .paths import EMBEDDED, cache_dir, require_source
+from .paths import EMBEDDED, cache_dir, is_remote, require_source
 from .plausibility import Findings
 
 EMBEDDED_NAME = re.compile(r"embedded-([0-9a-f]{12})(_solution)?\.zarr")  # made by `embedded_store`
@@ -71,7 +71,8 @@ def open_dataset(source: str | Path = "embedded") -> xr.Dataset:
     ----------
     source : str or Path
         A Zarr store, a NetCDF file, a folder of NetCDF files that hold a variable or scenario each (see
-        `folders.read`), or ``"embedded"`` for the data set that the library makes.
+        `folders.read`), the address of a Zarr store, such as ``https://...``, or ``"embedded"`` for the data set that
+        the library makes.
 
     Returns
     -------
@@ -121,13 +122,16 @@ def check_whole(source: str | Path, compare: bool = True) -> tuple[xr.Dataset, F
 
 def _open(source: str | Path, compare: str) -> xr.Dataset:
     require_source(source)
-    path = embedded_store() if str(source) == EMBEDDED else Path(source)
-    if compare != "nothing" and (changed := check_manifest(path, contents=compare == "contents")):
-        raise DataError("; ".join(changed[:3]))
-    raw, notes = folders.read(path) if folders.is_folder(path) else reading.read(path)
+    if is_remote(source):
+        path, (raw, notes) = None, reading.read_remote(str(source))
+    else:
+        path = embedded_store() if str(source) == EMBEDDED else Path(source)
+        if compare != "nothing" and (changed := check_manifest(path, contents=compare == "contents")):
+            raise DataError("; ".join(changed[:3]))
+        raw, notes = folders.read(path) if folders.is_folder(path) else reading.read(path)
     dataset = contract.standardise(raw)
     problems = contract.check_time(dataset) + contract.check_units(dataset)
-    if path.is_dir() and reading.is_zarr(path) and not problems:
+    if path is not None and reading.is_zarr(path) and not problems:
         problems = reading.missing_chunks(path, raw)
     if not problems:
         problems = plausibility.check(dataset.isel(time=slice(0, SAMPLE_MONTHS))).problems

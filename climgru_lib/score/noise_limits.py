@@ -36,7 +36,7 @@ to 6 %; pr_nrmse_global of ``variance`` is about 5 % low.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import numpy as np
@@ -175,14 +175,17 @@ def _samples(members, months, calendar_month, lat, change, targets) -> dict[str,
 def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[str, np.ndarray]]:
     """Score the ideal predictions of one variable, fields (member, time, lat, lon), on synthetic truths."""
     count, (forced, fit) = len(fields), _forced(fields, months, calendar_month)
-    scored = fields[:, months].astype(float)
-    weather = [(scored[j] - scored[k]) / np.sqrt(2) for j, k in combinations(range(count), 2)]
+    scored, pairs = fields[:, months].astype(float), [*combinations(range(count), 2)]
+
+    def weather() -> Iterator[np.ndarray]:
+        return ((scored[j] - scored[k]) / np.sqrt(2) for j, k in pairs)
+
     spread, mean = fit.std(axis=0), fit.mean(axis=0)
-    wanted = np.mean([(forced + sign * noise).std(axis=0) for noise in weather for sign in (1, -1)], axis=0)
+    wanted = np.mean([(forced + sign * noise).std(axis=0) for noise in weather() for sign in (1, -1)], axis=0)
     stretched = mean + (fit - mean) * wanted / np.where(spread > 0, spread, 1)
 
     def score(prediction: np.ndarray) -> dict[str, np.ndarray]:
-        signed = [[sign * noise for sign in (1, -1)] for noise in weather]
+        signed = ((noise, -noise) for noise in weather())
         return _table(
             [
                 [all_metrics(prediction, forced + e, forced + e / np.sqrt(count), change, lat) for e in row]
@@ -193,7 +196,7 @@ def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[
     member = _table(
         [
             [all_metrics(scored[j], scored[k], scored[j] - np.sqrt(1 + 1 / count) * noise, change, lat)]
-            for (j, k), noise in zip(combinations(range(count), 2), weather)
+            for (j, k), noise in zip(pairs, weather(), strict=True)
         ]
     )
     member["crps"] /= 2

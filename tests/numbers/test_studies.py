@@ -268,7 +268,9 @@ def test_notebook_10_tells_scores_of_the_rows(told):
 def test_notebook_10_tells_what_a_second_member_is_worth():
     one, two = (results.rows("members", f"members:{count}").set_index("seed")["score"] for count in (1, 2))
     gain = one - two
-    assert f"worth {gain.mean():.3f} ± {gain.std() / 3**0.5:.3f} (`members`)" in prose_of("10_what_we_learned")
+    assert f"worth {gain.mean():.3f} ± {gain.std() / 3**0.5:.3f} (`members`, three seeds)" in prose_of(
+        "10_what_we_learned"
+    )
     cores = results.rows("core", "clean").groupby("label")["score"].mean()
     equal_steps = cores[~cores.index.str.endswith("equal seconds")]
     assert gain.mean() > 10 * (cores["GRU (published)"] - equal_steps.min())
@@ -292,7 +294,15 @@ def test_the_spread_of_a_study_by_hand():
     found = spread.of_study(pd.concat([frame, frame.assign(slice=1, score=7.0)]))
     # means 1.1 and 2.1, variance 0.5; over seeds 0.02 each, of which the mean of two has 0.01
     assert found == pytest.approx(
-        {"labels": 2, "best": 1.1, "worst": 2.1, "between": 0.49**0.5, "seeds": 0.02**0.5, "share": 0.49 / 0.51}
+        {
+            "labels": 2,
+            "best": 1.1,
+            "worst": 2.1,
+            "best_sd": 0.02**0.5,
+            "between": 0.7,
+            "seeds": 0.02**0.5,
+            "share": 0.49 / 0.51,
+        }
     )
 
 
@@ -303,3 +313,32 @@ def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
     dice = results.rows("dice")
     means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
     assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())
+
+
+def test_notebook_10_tells_by_how_much_a_start_and_the_place_count():
+    text = prose_of("10_what_we_learned")
+
+    def means(name):
+        rows = results.rows(name)
+        return rows[rows["slice"] == 0].groupby("label")["score"].mean()
+
+    first, final = means("first-start"), means("calm-start")
+    place = f"{first['without own weights in each cell']:.1f} against {first['all parts']:.2f}"
+    assert f"(`first-start`: {place})" in text
+    assert f"worth {final['published start'] - final['all parts']:.1f} for the Conv-GRU (`calm-start`)" in text
+    low, high = (first[f"without {part}"] - first["all parts"] for part in ("annealing to zero", "start at the mean"))
+    assert f"and {low:.1f} to {high:.1f} for the 3D-CNN" in text
+
+
+def test_notebook_10_tells_how_often_pattern_scaling_is_ahead():
+    rows = results.rows("first-final", "unseen:ssp370")
+    scores = rows[rows["label"] == "Conv-GRU (final)"]["score"]
+    (fitted,) = rows[rows["label"] == "pattern-scaling"]["score"]
+    assert len(scores) == 5 and (scores > fitted).all()
+    told = f"scores {scores.mean():.3f} ± {scores.std():.3f} (standard deviation over seeds), behind pattern scaling"
+    assert f"{told} ({fitted:.3f}) with each of five seeds" in prose_of("10_what_we_learned")
+
+
+def test_notebook_10_tells_what_all_losses_of_temperature_are_worth():
+    scores = results.rows("tas-loss", "clean").groupby("label")["score"].mean()
+    assert f"(by {scores['L1'] - scores['all (published)']:.3f})" in prose_of("10_what_we_learned")

@@ -55,7 +55,7 @@ def test_the_command_line_reference_has_every_command_and_option(filled):
     sections = re.split(r"^## ", filled("command_line"), flags=re.M)[1:]
     found = {text.splitlines()[0]: re.findall(r"^\| `(.+?)` \|", text, re.M) for text in sections}
     assert {"climgru data make", "climgru submission score", "climgru course", "climgru splits"} <= set(found)
-    assert found["climgru data make"] == ["DEST", "--months N", "--members N", "--seed N"]
+    assert found["climgru data make"] == ["DEST", "--months N", "--members N", "--seed N", "--grid ROWSxCOLUMNS"]
     assert r"--device auto\|cpu\|cuda" in found["climgru train"]
     assert "unseen:&lt;ssp>" in filled("command_line")  # "<ssp>" would be a tag
 

@@ -22,7 +22,7 @@ SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
-UNSEEN |= {"myst_nb", "sphinx_book_theme"}
+UNSEEN |= {"myst_nb", "sphinx_book_theme", "aiohttp", "fsspec"}
 #: The rooms that may need more than the plain installation.
 EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}}
 

@@ -22,7 +22,7 @@ CHOICES = {
     "calm-start": "training",
     "first-start": "training",
 }
-#: Labels that end so differ in their training, and not in what their study varies.
+#: Labels of `season` that end so differ in their training, and not in their features.
 OF_TRAINING = ("one epoch", "published start")
 
 
@@ -34,13 +34,14 @@ def by_choice() -> pd.DataFrame:
     DataFrame
         By choice and study: see `of_study`.
     """
-    found = {(CHOICES[name], name): of_study(_alike(results.rows(name))) for name in results.known() if name in CHOICES}
+    found = {(CHOICES[name], name): of_study(_levels(name)) for name in results.known() if name in CHOICES}
     table = pd.DataFrame(found).T.rename_axis(["choice", "study"])
     return table.sort_index(level="choice", sort_remaining=False, kind="stable")
 
 
-def _alike(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~rows["label"].str.endswith(OF_TRAINING)]
+def _levels(name: str) -> pd.DataFrame:
+    rows = results.rows(name)
+    return rows[~rows["label"].str.endswith(OF_TRAINING)] if name == "season" else rows
 
 
 def of_study(rows: pd.DataFrame) -> dict[str, float]:
@@ -54,7 +55,8 @@ def of_study(rows: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        ``labels``: how many; ``best`` and ``worst`` mean score; ``between``: standard deviation between the labels,
+        ``labels``: how many; ``best`` and ``worst`` mean score; ``best_sd``: standard deviation over the seeds of the
+        best; ``between``: standard deviation between the labels,
         less what the seeds alone would give (the method of moments of a one-way random-effects model); ``seeds``:
         that over the seeds of a label; ``share``: of the variance, that between.
     """
@@ -67,6 +69,7 @@ def of_study(rows: pd.DataFrame) -> dict[str, float]:
     return {
         "labels": len(by_label),
         "best": float(by_label["mean"].min()),
+        "best_sd": float(np.sqrt(by_label["var"][by_label["mean"].idxmin()])),
         "worst": float(by_label["mean"].max()),
         "between": float(np.sqrt(between)),
         "seeds": float(np.sqrt(within)),

@@ -33,6 +33,15 @@ SEASON = 3  # months
 REMEMBERED, AROUND, EXCHANGED = 0.35, 24, (0.4, 0.55)
 
 
+def among(members: int, suspicious: float, certain: float) -> tuple[float, float]:
+    """Return the limits of what is suspicious and what is certain for the most unusual map of so many members.
+
+    The limits are for three; of twenty, the embedded rain reaches 3.04 of `UNUSUAL` and .404 of `EXCHANGED`.
+    """
+    share = float(np.clip(0.6 * np.log10(members / 3), 0, 1))
+    return suspicious + share * (certain - suspicious), certain
+
+
 def check_repeats(
     name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings
 ) -> None:
@@ -96,14 +105,14 @@ def check_sizes(
     size[~(known[YEAR:-YEAR] & known[: -2 * YEAR] & known[2 * YEAR :])] = 0
     if not size.any():
         return
-    ratio = size.max(axis=1) / np.median(size[size > 0])
-    if ratio.max() > UNUSUAL[0]:
+    ratio, limits = size.max(axis=1) / np.median(size[size > 0]), among(maps.shape[1], *UNUSUAL)
+    if ratio.max() > limits[0]:
         where = months[YEAR:-YEAR][ratio.argmax()]
         line = (
             f"{name} of {ssp} in {where} lies {ratio.max():.1f} times as far from the years around it as is usual; "
             "a wrong or damaged map may stand there: fetch the store again"
         )
-        found.judge(float(ratio.max()), *UNUSUAL, line)
+        found.judge(float(ratio.max()), *limits, line)
 
 
 def coupled_sample(maps: np.ndarray) -> np.ndarray | None:
@@ -176,9 +185,8 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
         kept = (before * after).sum(axis=2) / np.maximum(size, 1e-12)
         usual = sliding_window_view(np.pad(kept, ((AROUND, AROUND), (0, 0)), "reflect"), 2 * AROUND + 1, axis=0)
         kept[np.median(usual, axis=2) < REMEMBERED] = 0
-        turned = (kept < -EXCHANGED[0]).any(axis=1)
+        limits = among(apart.shape[1], *EXCHANGED)
+        turned = (kept < -limits[0]).any(axis=1)
         if turned.any():
             line = f"{name} of {one} and {other} change places in {span(months[SEASON : SEASON + len(kept)], turned)}"
-            found.judge(
-                -float(kept.min()), *EXCHANGED, f"{line}; chunks of the two are exchanged: fetch the store again"
-            )
+            found.judge(-float(kept.min()), *limits, f"{line}; chunks of the two are exchanged: fetch the store again")
