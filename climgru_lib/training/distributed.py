@@ -44,7 +44,7 @@ def require_shareable(recipe: Recipe, model: nn.Module) -> None:
         more = -(-recipe.runs // count) * count
         shorter = max(1, round(recipe.runs * recipe.run_length / more))
         raise InputError(
-            f"{count} processes cannot share batches of {recipe.runs} runs of {recipe.run_length} months evenly; "
+            f"{count} processes cannot share batches of {recipe.runs} x {recipe.run_length} months evenly; "
             f"use --set runs={more} --set run_length={shorter}, or another number of processes"
         )
     if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
