@@ -1,5 +1,7 @@
 """Progress of long work on stderr: a bar on a terminal or in a notebook, elsewhere a line a minute.
 
+Of several processes that train one run the first alone shows it.
+
 ``TQDM_DISABLE=1`` silences it.
 """
 
@@ -9,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from . import processes
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -48,6 +52,8 @@ def bar(what: str, total: float, unit: str) -> tqdm:
     """
     from tqdm import tqdm  # takes a tenth of a second, which a refusal of arguments need not wait for
 
+    if not processes.is_first():
+        return tqdm(disable=True)
     if is_live():
         return tqdm(total=total, desc=what, unit=f" {unit}", leave=False, delay=SECONDS_BEFORE_BAR)
     seconds = dict.fromkeys(("delay", "mininterval", "maxinterval"), SECONDS_PER_LINE)
@@ -58,7 +64,7 @@ def bar(what: str, total: float, unit: str) -> tqdm:
 @contextmanager
 def doing(what: str) -> Iterator[None]:
     """Say on a terminal what is being done, until it is done."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not processes.is_first():
         yield
         return
     from tqdm import tqdm

@@ -51,12 +51,16 @@ def run_course(args: Namespace) -> None:
 
 def run_study(args: Namespace) -> None:
     """Run a study, or list them."""
+    from .. import processes
+    from ..contract import InputError
     from ..course import study
     from ..data.paths import require_source
 
     if args.name is None:
         print(study.listing())
         return
+    if processes.count() > 1:
+        raise InputError("a study trains each run in one process: begin it without torchrun or srun, see --workers")
     if args.name != "verify":
         study.STUDIES.require(args.name)
     require_source(args.data)

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import processes
 from ..progress import doing
 from .options import (
     LOADING,
@@ -105,6 +106,8 @@ def train(args: Namespace) -> None:
         prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split, args.memory_budget)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
+    if not processes.is_first():
+        return
     try:
         with doing("scoring"):
             scores = evaluate(args.run_dir, prepared)

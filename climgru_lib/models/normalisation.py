@@ -22,14 +22,15 @@ class RunningNorm(nn.modules.batchnorm._NormBase):
 
     Notes
     -----
-    The statistics are those of the mixture of the batches; the variance between batches counts. Fixing them to what the
+    The statistics are those of the mixture of the batches; the variance between batches counts. Where several processes
+    train, each with a share of a batch of the same size, they are those of the whole batch. Fixing them to what the
     untrained network makes of data is the data-dependent start of Salimans and Kingma (2016), arXiv:1602.07868.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
         """Normalise `maps`, shape (sample, channel, ...)."""
         if self.training:
-            self._take(*torch.batch_norm_update_stats(maps.detach().float(), None, None, 0.0))
+            self._take(*_of_all_processes(*torch.batch_norm_update_stats(maps.detach().float(), None, None, 0.0)))
         return F.batch_norm(maps, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
 
     def _take(self, mean: Tensor, variance: Tensor) -> None:
@@ -39,6 +40,18 @@ class RunningNorm(nn.modules.batchnorm._NormBase):
         shift = mean - self.running_mean
         self.running_var.lerp_(variance, share).add_(share * (1 - share) * shift.square())
         self.running_mean.add_(share * shift)
+
+
+def _of_all_processes(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the statistics of all processes' values together, of which each has as many."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return mean, variance
+    own = torch.stack([mean, variance])
+    shares = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(shares, own)
+    means, variances = torch.stack(shares, dim=1)
+    together = means.mean(0)
+    return together, (variances + (means - together).square()).mean(0)
 
 
 NORMS = {"batch": {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}, "running": {2: RunningNorm, 3: RunningNorm}}

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import processes
 from ..data.tensors import EmulationData
 from .recipe import Recipe
 
@@ -47,7 +48,8 @@ class Batch:
     """Tensors of a batch.
 
     ``inputs`` (run, time, channel, lat, lon) and ``targets`` (run, month, member, target, lat, lon) are z-scored;
-    ``mask`` (run, month, member), kept on the CPU, marks the target months that count.
+    ``mask`` (run, month, member), kept on the CPU, marks the target months that count. Where several processes train,
+    the inputs are those of this one's share of the runs, see `share`; targets and mask are those of all.
     """
 
     inputs: Tensor
@@ -129,15 +131,23 @@ class RunSampler:
         """Gather the tensors of some runs."""
         back = self.recipe.lead + self.recipe.window - 1
         inputs, targets, mask = [], [], []
+        for run in share(runs):
+            inputs.append(self.inputs[run.ssp][run.start - back : run.start + self.length - self.recipe.lead])
         for run in runs:
             stop = run.start + self.length
-            inputs.append(self.inputs[run.ssp][run.start - back : stop - self.recipe.lead])
             targets.append(self.targets[run.ssp][:, run.start : stop].transpose(0, 1))
             counted = self.mask[run.ssp][:, run.start : stop].T.clone()
             counted[: run.first - run.start] = False
             counted[run.last - run.start :] = False
             mask.append(counted)
         return Batch(torch.stack(inputs), torch.stack(targets), torch.stack(mask))
+
+
+def share(runs: list[Run]) -> list[Run]:
+    """Return the runs of a batch that this process computes: all of them where they cannot be shared out evenly."""
+    size, left_over = divmod(len(runs), processes.count())
+    first = processes.number() * size
+    return runs if left_over else runs[first : first + size]
 
 
 def strided_targets(data: EmulationData, recipe: Recipe) -> dict[str, np.ndarray]:

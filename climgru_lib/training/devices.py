@@ -9,6 +9,9 @@ import torch
 
 from ..contract import InputError
 
+#: Names of Lightning for ours.
+PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
+
 
 def pick_device(device: str) -> torch.device:
     """Return the device to compute on; ``auto`` takes a CUDA device where there is one.

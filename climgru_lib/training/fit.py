@@ -1,4 +1,4 @@
-"""Training: one Lightning adapter for the networks, a closed-form fit for the baselines.
+"""Training: gradient descent for the networks, a closed-form fit for the baselines.
 
 A training writes weights, curves and provenance into its run directory and nothing else. It can be stopped by
 a signal at any batch and continued to the same weights.
@@ -7,9 +7,7 @@ a signal at any batch and continued to the same weights.
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -17,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from .. import stopping
+from .. import processes, stopping
 from ..contract import InputError
 from ..data.tensors import EmulationData
 from ..models import MODELS, FitSeries
@@ -27,13 +25,13 @@ from ..models.cores import CORES
 from ..models.encoders import ENCODERS
 from ..models.heads import HEADS
 from ..progress import doing
-from . import runs, weights
-from .batches import RunSampler, strided_targets
-from .devices import matmul_precision, pick_device
+from . import distributed, runs, weights
+from .batches import strided_targets
+from .devices import PRECISIONS, pick_device
+from .distributed import agreed
 from .losses import COMBINATIONS, LOSSES, with_defaults
 from .recipe import Recipe
 
-LIGHTNING_PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 KEEP_CHECKPOINT_BELOW = 100_000_000  # parameters; a larger run's checkpoint is deleted when it is finished
 
 
@@ -83,21 +81,31 @@ def train(
         If SIGTERM, SIGINT or SIGUSR1 came: the run can be resumed.
     """
     run_dir = Path(run_dir)
-    if precision not in LIGHTNING_PRECISIONS:
-        raise InputError(f"unknown precision '{precision}'; there are {', '.join(LIGHTNING_PRECISIONS)}")
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; there are {', '.join(PRECISIONS)}")
     where = pick_device(device)
     _require_trainable(recipe, data)
     runs.require_free_or_run(run_dir)
-    with stopping.stoppable(), runs.locked(run_dir):
+    with stopping.stoppable(), distributed.together(where):
         this = identity(recipe, data, seed, precision)
-        if runs.begin(run_dir, this, resume, threads=torch.get_num_threads()) == "finished":
-            print(f"reused the finished run {run_dir.name}")
-        else:
-            with _threads_of(run_dir):
-                _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch)
-        if runs.read_run(run_dir)["parameters"] > KEEP_CHECKPOINT_BELOW:  # also what a killed process has left
-            (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
+        distributed.require_same(run_dir, this)
+        with runs.locked(run_dir) if processes.is_first() else nullcontext():
+            if agreed(lambda: _begin(run_dir, this, resume)) != "finished":
+                with _threads_of(run_dir):
+                    _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch)
+            if processes.is_first() and runs.read_run(run_dir)["parameters"] > KEEP_CHECKPOINT_BELOW:
+                (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)  # also what a killed process has left
+        distributed.wait_for_all()
     return run_dir
+
+
+def _begin(run_dir: Path, this: dict[str, Any], resume: bool) -> str:
+    """Claim the run directory; note what its last digits depend on."""
+    several = {} if processes.count() == 1 else {"processes": processes.count()}
+    status = runs.begin(run_dir, this, resume, threads=torch.get_num_threads(), **several)
+    if status == "finished":
+        print(f"reused the finished run {run_dir.name}")
+    return status
 
 
 def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
@@ -106,8 +114,12 @@ def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, 
     with doing("preparing the model") if progress else nullcontext():
         model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
     if recipe.is_network:
+        from . import descent
+
         wanted = model.reduce(data) if recipe.is_fitted else data
-        before = _train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch)
+        before = descent.train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch)
+    if not processes.is_first():
+        return
     weights.save_weights(run_dir, model)
     runs.finish(
         run_dir,
@@ -121,9 +133,10 @@ def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, 
 @contextmanager
 def _threads_of(run_dir: Path) -> Iterator[None]:
     """Compute with the number of threads that a run was begun with: another one gives other last digits."""
-    here, begun = torch.get_num_threads(), runs.read_run(run_dir).get("threads", 0)
+    here, begun = torch.get_num_threads(), agreed(lambda: runs.read_run(run_dir).get("threads", 0))
     if begun and begun != here:
-        print(f"continued with {begun} threads, as it was begun, not {here}: its weights depend on them")
+        if processes.is_first():
+            print(f"continued with {begun} threads, as it was begun, not {here}: its weights depend on them")
         torch.set_num_threads(begun)
     try:
         yield
@@ -144,6 +157,7 @@ def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
         model = recipe.build(len(data.channels), grid, len(data.targets))
         if recipe.start_at_mean:
             model.start_at(torch.zeros(len(data.targets), *grid))
+    distributed.require_shareable(recipe, model)
     recipe.visible(torch.zeros(1, len(data.channels), 1, 1), data.channels)
     if recipe.is_network:
         recipe.build_loss(data.targets)
@@ -153,17 +167,19 @@ def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> 
     """Build the model, fitted in so far as it has a closed form, and otherwise as training starts."""
     torch.manual_seed(seed)
     model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
-    if recipe.is_fitted and checkpoint.exists():
+    if distributed.require_seen(checkpoint) and recipe.is_fitted:
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
-        _fit(model, recipe, data)
+        state = agreed(lambda: _fit(model, recipe, data))
+        if not processes.is_first():
+            model.load_state_dict(state)
     if recipe.start_at_mean:
         model.start_at(data.mean_target(recipe.window, recipe.lead))
     return model
 
 
-def _fit(model: nn.Module, recipe: Recipe, data: EmulationData) -> None:
-    """Fit a closed form; refuse data that do not determine it."""
+def _fit(model: nn.Module, recipe: Recipe, data: EmulationData) -> dict[str, Tensor]:
+    """Fit a closed form and return its state; refuse data that do not determine it."""
     try:
         model.fit(fit_series(data, recipe), data.lat)
         determined = all(torch.isfinite(value).all() for value in model.buffers())
@@ -174,6 +190,7 @@ def _fit(model: nn.Module, recipe: Recipe, data: EmulationData) -> None:
             f"{recipe.name} cannot be fitted to these data: the forcings of the training months do not change enough "
             "to tell their effects; look at them with `climgru data check`, or train on more months"
         )
+    return model.state_dict()
 
 
 def identity(recipe: Recipe, data: EmulationData, seed: int | str, precision: str = "32") -> dict[str, Any]:
@@ -239,48 +256,3 @@ def _take_over(model: nn.Module, checkpoint: Path) -> None:
     """Load a checkpoint's parameters: refitted elsewhere, patterns could differ in sign from those trained on."""
     state = weights.read_checkpoint(checkpoint)["state_dict"]
     model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
-
-
-def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> float:
-    """Run Lightning's Trainer, from ``last.ckpt`` on where there is one; return the seconds spent before that."""
-    import lightning
-    from lightning.fabric.plugins.environments import LightningEnvironment
-    from lightning.fabric.utilities.warnings import PossibleUserWarning
-
-    from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
-
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    loss = recipe.build_loss(data.targets, data.lat)
-    sampler = RunSampler(data, recipe, seed, device)
-    module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
-    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)
-    trainer = lightning.Trainer(
-        max_epochs=recipe.epochs,
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
-        precision=LIGHTNING_PRECISIONS[precision],
-        gradient_clip_val=recipe.gradient_clip or None,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        use_distributed_sampler=False,
-        callbacks=[callback],
-        plugins=[AtomicCheckpoint(module), LightningEnvironment()],  # one process, whatever a scheduler has allotted
-        default_root_dir=run_dir,
-    )
-    checkpoint = run_dir / runs.CHECKPOINT
-    with warnings.catch_warnings(), matmul_precision(precision):
-        warnings.filterwarnings("ignore", category=PossibleUserWarning)
-        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # within Lightning
-        with stopping.held():
-            try:
-                trainer.fit(module, sampler, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-            except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-                if callback.began or not checkpoint.exists() or isinstance(error, InputError):
-                    raise
-                raise InputError(
-                    f"{checkpoint} does not fit this run ({error}); delete it, and --resume trains from the start"
-                ) from error
-            trainer.save_checkpoint(checkpoint)
-    return callback.seconds_before

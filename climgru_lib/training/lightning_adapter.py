@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from ..contract import InputError
 from ..progress import SECONDS_PER_LINE, is_live
 from . import files, runs
 from .batches import Batch, RunSampler
+from .distributed import gathered
 from .losses import CompositeLoss
 from .recipe import Recipe
 from .weights import read_checkpoint, save_weights
@@ -39,8 +41,10 @@ class Emulation(lightning.LightningModule):
         self.last_terms: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """Compare one forward pass with the targets of all members."""
+        """Compare one forward pass with the targets of all members; every process has the loss of the whole batch."""
         fields = self.model.forward_series(batch.inputs, self.recipe.window)
+        if len(fields) < len(batch.targets):
+            fields = self.all_gather(fields, sync_grads=True).flatten(0, 1)
         pred, target = batch.pairs(fields)
         terms = self.loss.terms(pred, target)
         self.last_terms = {name: term.detach() for name, term in terms.items()}
@@ -97,17 +101,19 @@ class TrainingLog(lightning.Callback):
         self.sums: dict[str, float] = {}
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
         self.unchecked: list[tuple[int, dict[str, Tensor]]] = []
-        self.random_state, self.seconds_before, self.began = None, 0.0, False
+        self.random_states, self.seconds_before, self.began = [], 0.0, False
         self.started = self.saved = self.epoch_started = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to continue after any batch."""
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        of_first, *of_others = gathered([torch.get_rng_state(), *cuda])
         return {
             "epoch": self.sampler.epoch - (self.batches > 0),
             "batches": self.batches,
             "sums": self.sums,
-            "random": [torch.get_rng_state(), *cuda],
+            "random": of_first,
+            "random_of_others": of_others,
             "seconds": self.seconds_before + time.monotonic() - self.started,
         }
 
@@ -115,19 +121,24 @@ class TrainingLog(lightning.Callback):
         """Take over the state of a checkpoint; raise what a foreign one gives occasion to."""
         if not 0 <= state["batches"] <= len(self.sampler.plan(state["epoch"])):
             raise ValueError(f"it was left after {state['batches']} batches")
-        self.batches, self.sums, self.random_state = state["batches"], state["sums"], state["random"]
+        self.batches, self.sums = state["batches"], state["sums"]
+        self.random_states = [state["random"], *state.get("random_of_others", [])]
         self.sampler.epoch, self.sampler.skip = state["epoch"], state["batches"]
         self.seconds_before = state["seconds"]
 
     def on_train_start(self, trainer, module) -> None:
         """Restore the random state, and take the signals back from Lightning."""
-        if trainer.ckpt_path and self.random_state is None:
+        if trainer.ckpt_path and not self.random_states:
             raise ValueError("it does not tell where the training was left")
         self.began = True
-        if self.random_state:
-            torch.set_rng_state(self.random_state[0])
-            if self.random_state[1:]:
-                torch.cuda.set_rng_state_all(self.random_state[1:])
+        if trainer.global_rank < len(self.random_states):
+            of_cpu, *cuda = self.random_states[trainer.global_rank]
+            torch.set_rng_state(of_cpu)
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)
+        elif trainer.global_rank:  # not the dropout masks of the first process
+            where = np.random.SeedSequence((self.sampler.seed, trainer.global_rank, trainer.global_step))
+            torch.manual_seed(int(where.generate_state(1)[0]))
         stopping.listen_again()
 
     def teardown(self, trainer, module, stage) -> None:
@@ -160,7 +171,8 @@ class TrainingLog(lightning.Callback):
                 continue
             kept = "the latest checkpoint"
             if all(torch.isfinite(value).all() for value in module.model.state_dict().values()):
-                save_weights(self.run_dir, module.model)
+                if trainer.is_global_zero:
+                    save_weights(self.run_dir, module.model)
                 kept = "the weights before it"
             raise InputError(
                 f"the training diverged in epoch {trainer.current_epoch + 1}, batch {batch}: not finite: "
@@ -175,7 +187,7 @@ class TrainingLog(lightning.Callback):
         if self.n_batches is None:
             self.n_batches = len(self.sampler.plan(trainer.current_epoch))
         self.progress.show(trainer.current_epoch + self.batches / self.n_batches, outputs["loss"])
-        if self.watch:
+        if self.watch and trainer.is_global_zero:
             module.model.eval()
             self.watch(trainer.global_step, module.model)
             module.model.train()
@@ -183,16 +195,16 @@ class TrainingLog(lightning.Callback):
             self._save_if_due(trainer, module)
 
     def _save_if_due(self, trainer, module) -> None:
-        """Write a checkpoint after some time, and after a signal, which then stops the training."""
-        if not stopping.asked() and time.monotonic() - self.saved < CHECKPOINT_SECONDS:
+        """Write a checkpoint after some time, and after a signal to any process, which then stops the training."""
+        due = bool(stopping.asked()) or time.monotonic() - self.saved >= CHECKPOINT_SECONDS
+        if not trainer.strategy.reduce_boolean_decision(due, all=False):
             return
         self._require_finite(trainer, module)
         trainer.save_checkpoint(self.run_dir / runs.CHECKPOINT)
         self.saved = time.monotonic()
-        if stopping.asked():
-            raise stopping.Stopped(
-                f"{stopping.asked()} came in epoch {trainer.current_epoch + 1}; continue with --resume"
-            )
+        if trainer.strategy.reduce_boolean_decision(bool(stopping.asked()), all=False):
+            came = stopping.asked() or "a signal to another process"
+            raise stopping.Stopped(f"{came} came in epoch {trainer.current_epoch + 1}; continue with --resume")
 
     def on_train_epoch_end(self, trainer, module) -> None:
         """Append the epoch's mean losses to the curves; save and stop if that is due."""
@@ -201,7 +213,8 @@ class TrainingLog(lightning.Callback):
         row |= {name: f"{float(total) / self.batches:.6g}" for name, total in self.sums.items()}
         row |= {"learning_rate": f"{self.learning_rate:.6g}"}
         row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
-        files.append_row(self.run_dir / runs.CURVES, row, "epoch")
+        if trainer.is_global_zero:
+            files.append_row(self.run_dir / runs.CURVES, row, "epoch")
         self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()
         if trainer.current_epoch + 1 < self.epochs:  # after the last one the run is saved anyway
             self._save_if_due(trainer, module)

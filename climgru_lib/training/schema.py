@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-#: Raised when a field is added; 2 has coordinates, 3 has targets: tas and pr where there are none.
-VERSION = 4
+#: Raised when a field is added; 2 has coordinates, 3 has targets: tas and pr where there are none; 5 has processes.
+VERSION = 5
 
 _WORD = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _WORDS = {"type": "array", "items": _WORD, "maxItems": 1000}
@@ -68,7 +68,7 @@ _RUN = _fields(
         "numerics": {"type": "integer"},
         "precision": _WORD,
         **dict.fromkeys(("data", "torch", "climgru", "python", "numpy", "xarray", "code", "device"), _WORD),
-        "threads": _SIZE,
+        **dict.fromkeys(("threads", "processes"), _SIZE),  # without processes: one
         "data_suspicions": {"type": "array", "items": {"type": "string", "maxLength": 1000}, "maxItems": 1000},
         "normalizer": _NORMALIZER,
         "channels": _WORDS,

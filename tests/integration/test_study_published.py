@@ -60,7 +60,7 @@ def test_every_part_is_done_at_toy_size_and_none_twice(store, tmp_path, quick, m
     timings = pd.read_csv(tmp_path / "study-published" / "timings.csv")
     assert (timings["ratio"].dropna() > 0).sum() == 4  # two lengths of runs, three members and two
     assert {path.name for path in (tmp_path / "study-published").iterdir()} >= {"curves.csv", "results.json"}
-    monkeypatch.setattr("climgru_lib.training.fit._train", None)  # a second call trains nothing
+    monkeypatch.setattr("climgru_lib.training.fit._train_and_finish", None)  # a second call trains nothing
     assert main(command) == 0
     again = {part["part"]: part for part in results(tmp_path)["parts"]}
     assert {part["status"] for part in again.values()} == {"done"}

@@ -15,7 +15,8 @@ from climgru_lib.cli import EXTRAS
 ROOT = Path(__file__).resolve().parents[2]
 #: From the top; a room imports only from itself and the rooms above it.
 ROOMS = (
-    "contract registry grid progress stopping mini_earth data models training predict score maps course commands cli"
+    "contract registry grid processes progress stopping mini_earth data models training predict score maps course "
+    "commands cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
 IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
@@ -73,7 +74,7 @@ def test_notebooks_import_from_the_faces_of_rooms(path):
 
 def test_lightning_is_imported_by_its_adapter_alone():
     users = {path.name for path in SOURCES if any(name.split(".")[0] == "lightning" for name in imported(path))}
-    assert users == {"lightning_adapter.py", "fit.py"}
+    assert users == {"lightning_adapter.py", "descent.py", "distributed.py"}
 
 
 def requirements() -> dict[str, dict[str, str]]:
