@@ -154,7 +154,9 @@ class ReducedData(EmulationData):
     """What a network on top of a closed-form model learns: inputs and targets as its ``reduce`` has made them."""
 
 
-def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str] | None = None) -> RawData:
+def load(
+    dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str] | None = None, targets: bool = True
+) -> RawData:
     """Read a data set into tensors, checking every value on the way.
 
     Parameters
@@ -165,6 +167,8 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
         Seasonal encoding, a name in `season`; its channels follow the forcings.
     scenarios : sequence of str, optional
         Read these alone; all by default.
+    targets : bool
+        Read targets, too. Else every scenario counts as withheld, and the fingerprint is that of the forcings.
 
     Returns
     -------
@@ -192,7 +196,7 @@ def load(dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str
     watch = Watch(dataset)
     digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     data = RawData(
-        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch) for ssp in wanted},
+        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch, targets) for ssp in wanted},
         season=season,
         channels=of_role("forcing", dataset) + channels(season),
         targets=of_role("target", dataset),
@@ -226,13 +230,13 @@ def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
     return data.normalise(fit_normalizer(data, split), split)
 
 
-def _read_scenario(dataset, ssp, season_channels, digest, watch) -> Scenario:
+def _read_scenario(dataset, ssp, season_channels, digest, watch, with_targets) -> Scenario:
     """Fill the tensors of one scenario variable by variable; update ``digest`` with all values read."""
     sizes, forcings, wanted = dataset.sizes, of_role("forcing", dataset), of_role("target", dataset)
     inputs = torch.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
     targets = torch.empty(sizes["member_id"], sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
-    withheld = np.zeros((sizes["member_id"], sizes["time"]), dtype=bool)
-    for name, values in contract.scenario_fields(dataset, ssp):
+    withheld = np.full((sizes["member_id"], sizes["time"]), not with_targets)
+    for name, values in contract.scenario_fields(dataset if with_targets else dataset[[*forcings]], ssp):
         watch.see(ssp, name, values)
         if watch.found.problems:
             raise DataError(watch.found.problems[0])
