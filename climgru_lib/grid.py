@@ -50,6 +50,34 @@ def coastlines() -> shapely.MultiLineString:
     return shapely.line_merge(shapely.intersection(land_polygons().boundary, interior))
 
 
+def regular_grid(size: str) -> dict[str, np.ndarray]:
+    """Return the cell centres of a grid that covers the Earth.
+
+    Parameters
+    ----------
+    size : str
+        Rows and columns, such as ``192x288``.
+
+    Returns
+    -------
+    dict
+        ``lat``, degrees north, from south to north, and ``lon``, degrees east, from half a cell on.
+
+    Raises
+    ------
+    InputError
+        If the size is not two numbers of at least 2.
+    """
+    parts = size.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 2 <= int(part) <= 10_000 for part in parts):
+        raise InputError(f"--grid '{size}' is no grid; give rows and columns, such as 192x288")
+    rows, columns = map(int, parts)
+    return {
+        "lat": -90 + 180 / rows * (np.arange(rows) + 0.5),
+        "lon": 360 / columns * (np.arange(columns) + 0.5),
+    }
+
+
 def cell_edges(centres: np.ndarray) -> np.ndarray:
     """Return the edges of cells halfway between their centres; the outer cells are symmetric.
 

@@ -67,4 +67,9 @@ def standardise(tensor: Tensor, mean: np.ndarray, std: np.ndarray) -> None:
 def denormalise(fields: Tensor, normalizer: Normalizer) -> np.ndarray:
     """Turn z-scored targets (..., target, lat, lon) into the units of the contract, float32."""
     std, mean = normalizer.target_std[:, None, None], normalizer.target_mean[:, None, None]
-    return (fields.double().cpu().numpy() * std + mean).astype(np.float32)
+    maps = fields.cpu().reshape(-1, *fields.shape[-3:])
+    out = np.empty(maps.shape, np.float32)
+    for start in range(0, len(maps), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        out[block] = maps[block].double().numpy() * std + mean
+    return out.reshape(fields.shape)

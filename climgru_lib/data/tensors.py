@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .. import contract
 from ..contract import VARIABLES, DataError, DataWarning, InputError, of_role
+from .memory import Space
 from .normalizer import Normalizer, mean_std, moments, standardise
 from .plausibility import Watch
 from .season import channels, encode
@@ -155,7 +156,11 @@ class ReducedData(EmulationData):
 
 
 def load(
-    dataset: xr.Dataset, season: str = "published", scenarios: Sequence[str] | None = None, targets: bool = True
+    dataset: xr.Dataset,
+    season: str = "published",
+    scenarios: Sequence[str] | None = None,
+    memory_budget: int | None = None,
+    targets: bool = True,
 ) -> RawData:
     """Read a data set into tensors, checking every value on the way.
 
@@ -167,6 +172,8 @@ def load(
         Seasonal encoding, a name in `season`; its channels follow the forcings.
     scenarios : sequence of str, optional
         Read these alone; all by default.
+    memory_budget : int, optional
+        Bytes of tensors that lie in memory, see `memory.Space`; all of them by default.
     targets : bool
         Read targets, too. Else every scenario counts as withheld, and the fingerprint is that of the forcings.
 
@@ -193,10 +200,10 @@ def load(
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
     season_channels = encode(season, lat, calendar_month)
     wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
-    watch = Watch(dataset)
+    watch, space = Watch(dataset), Space(memory_budget)
     digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     data = RawData(
-        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch, targets) for ssp in wanted},
+        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch, space, targets) for ssp in wanted},
         season=season,
         channels=of_role("forcing", dataset) + channels(season),
         targets=of_role("target", dataset),
@@ -224,17 +231,18 @@ def _judged(watch: Watch) -> list[str]:
     return found.suspicions
 
 
-def prepare(dataset: xr.Dataset, season: str, split: Split) -> EmulationData:
+def prepare(dataset: xr.Dataset, season: str, split: Split, memory_budget: int | None = None) -> EmulationData:
     """Load a data set and normalise it with what the split leaves for training: ready for `fit.train`."""
-    data = load(dataset, season)
+    data = load(dataset, season, memory_budget=memory_budget)
     return data.normalise(fit_normalizer(data, split), split)
 
 
-def _read_scenario(dataset, ssp, season_channels, digest, watch, with_targets) -> Scenario:
+def _read_scenario(dataset, ssp, season_channels, digest, watch, space, with_targets) -> Scenario:
     """Fill the tensors of one scenario variable by variable; update ``digest`` with all values read."""
     sizes, forcings, wanted = dataset.sizes, of_role("forcing", dataset), of_role("target", dataset)
-    inputs = torch.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
-    targets = torch.empty(sizes["member_id"], sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
+    inputs = space.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
+    members = sizes["member_id"] if with_targets else 0
+    targets = space.empty(members, sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
     withheld = np.full((sizes["member_id"], sizes["time"]), not with_targets)
     for name, values in contract.scenario_fields(dataset if with_targets else dataset[[*forcings]], ssp):
         watch.see(ssp, name, values)

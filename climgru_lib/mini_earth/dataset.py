@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from ..contract import SCENARIOS, InputError
-from ..progress import bar, doing
+from ..progress import bar
 from .climate import Maps, energy_balance
 from .emissions import emission_maps
 from .insolation import monthly_mean
 from .scenarios import BLOCK, PATHWAYS, Pathway, greenhouse_gases, regional_emissions
-from .store import FULL, describe, write_store
+from .store import FULL, append, describe, new_store
 from .variability import PROCESSES, NoiseMaps, Sphere, Weather
 
 N_MONTHS, N_MEMBERS = 1021, 3
@@ -123,48 +123,46 @@ def make(
     InputError
         If a count, the grid or a scenario makes no sense.
     """
-    return _make(n_months, n_members, seed, lat, lon, scenarios)[0]
+    parts = [part for part, _ in _scenarios(n_months, n_members, seed, lat, lon, scenarios)]
+    return xr.concat(parts, "ssp", data_vars="minimal", coords="minimal", compat="override", join="override")
 
 
-def _forcings(paths: list[Pathway], n_months: int, lat: np.ndarray, at: tuple, n_lon: int) -> dict:
-    """Compute the five forcings as variables; the aerosols lie on the grid ``at``."""
-    gases = np.array([greenhouse_gases(path, n_months) for path in paths])
+def _scenario(path: Pathway, n_months: int, n_members: int, seed: int, grid: tuple, at: tuple, done: Callable) -> dict:
+    """Make the variables of one scenario, the aerosols on the grid ``at``; ``done`` is told of the months made."""
+    lat, lon = grid
+    hot, wet = _targets(path, n_months, n_members, seed, lat, lon, done)
+    gases = np.array(greenhouse_gases(path, n_months))
     sun = monthly_mean(lat).astype("f4")[np.arange(n_months) % 12]
-    rsdt = np.broadcast_to(sun[None, :, :, None], (len(paths), n_months, lat.size, n_lon)).copy()
-    aerosols = {
-        species: np.stack([emission_maps(path, species, n_months, *at) for path in paths]) for species in ("SO2", "BC")
-    }
+    rsdt = np.broadcast_to(sun[:, :, None], (n_months, lat.size, lon.size)).copy()
+    aerosols = {species: emission_maps(path, species, n_months, *at) for species in ("SO2", "BC")}
     return {
-        "rsdt": (("ssp", "time", "y", "x"), rsdt),
-        "CO2": (("ssp", "time"), gases[:, 0]),
-        "CH4": (("ssp", "time"), gases[:, 1]),
-        **{name: (("ssp", "time", "latitude", "longitude"), maps) for name, maps in aerosols.items()},
+        "tas": (FULL, hot[None]),
+        "pr": (FULL, wet[None]),
+        "rsdt": (("ssp", "time", "y", "x"), rsdt[None]),
+        "CO2": (("ssp", "time"), gases[:1]),
+        "CH4": (("ssp", "time"), gases[1:]),
+        **{name: (("ssp", "time", "latitude", "longitude"), maps[None]) for name, maps in aerosols.items()},
     }
 
 
-def _make(n_months, n_members, seed, lat, lon, scenarios) -> tuple[xr.Dataset, xr.Dataset | None]:
-    """Make the data set, and the withheld part where ssp245 is among the scenarios."""
+def _scenarios(n_months, n_members, seed, lat, lon, scenarios) -> Iterator[tuple[xr.Dataset, xr.Dataset | None]]:
+    """Yield the data set of one scenario after the other, and what is withheld of it."""
     _check_counts(n_months=n_months, n_members=n_members)
     own_grid = lat is not None or lon is not None
-    lat, lon = _grid(lat, lon)
+    lat, lon = grid = _grid(lat, lon)
     paths = _pathways(scenarios)
-    at = (lat, lon) if own_grid else (EMISSION_LATITUDES, EMISSION_LONGITUDES)
-    shape = (len(paths), n_months, n_members, lat.size, lon.size)
-    tas, pr, hidden = np.zeros(shape, "f4"), np.zeros(shape, "f4"), None
+    at = grid if own_grid else (EMISSION_LATITUDES, EMISSION_LONGITUDES)
+    members, width = {"member_id": np.arange(n_members)}, max(len(path.name) for path in paths)
     with bar(MAKING, len(paths) * n_months, "months") as progress:
-        for i, path in enumerate(paths):
-            hot, wet = _targets(path, n_months, n_members, seed, lat, lon, progress.update)
+        for path in paths:
+            variables = _scenario(path, n_months, n_members, seed, grid, at, progress.update)
+            name, hidden = {"ssp": np.array([path.name], f"U{width}")}, None
             if path.name == WITHHELD:
-                hidden = {"tas": (FULL, hot[None]), "pr": (FULL, wet[None])}
-            else:
-                tas[i], pr[i] = hot, wet
-    members = {"member_id": np.arange(n_members)}
-    where = {"ssp": [path.name for path in paths], **members, "latitude": at[0], "longitude": at[1]}
-    variables = {"tas": (FULL, tas), "pr": (FULL, pr), **_forcings(paths, n_months, lat, at, lon.size)}
-    dataset = describe(variables, where, lat, lon, n_months)
-    if hidden is None:
-        return dataset, None
-    return dataset, describe(hidden, {"ssp": [WITHHELD], **members}, lat, lon, n_months)
+                truth = {target: variables[target] for target in ("tas", "pr")}
+                hidden = describe(truth, name | members, lat, lon, n_months)
+                variables |= {target: (FULL, np.zeros_like(values)) for target, (_, values) in truth.items()}
+            where = name | members | {"latitude": at[0], "longitude": at[1]}
+            yield describe(variables, where, lat, lon, n_months), hidden
 
 
 def solution(
@@ -235,6 +233,8 @@ def write(
 ) -> Path:
     """Make the embedded data set and write it as a store of the contract, whole or not at all.
 
+    One scenario lies in memory at a time.
+
     Parameters
     ----------
     dest : str or Path
@@ -257,9 +257,9 @@ def write(
     for path in (dest, beside):
         if path.exists():
             raise InputError(f"{path} exists already; remove it or name another place")
-    dataset, truth = _make(n_months, n_members, seed, lat, lon, scenarios)
-    with doing("writing the embedded data"):
-        if truth is not None:
-            write_store(truth, beside)
-        write_store(dataset, dest)
+    with new_store(dest) as store, new_store(beside) as truth:
+        for part, hidden in _scenarios(n_months, n_members, seed, lat, lon, scenarios):
+            append(part, store)
+            if hidden is not None:
+                append(hidden, truth)
     return dest

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cftime
@@ -59,17 +61,28 @@ def describe(variables: dict, coords: dict, lat: np.ndarray, lon: np.ndarray, n_
     return dataset
 
 
-def write_store(dataset: xr.Dataset, dest: Path) -> None:
-    """Write a consolidated Zarr v2 store with every chunk, in a temporary sibling that is then renamed."""
-    encoding = {
-        name: {"chunks": tuple(min(CHUNKS.get(d, n), n) for d, n in variable.sizes.items())}
-        for name, variable in dataset.data_vars.items()
-    }
+@contextmanager
+def new_store(dest: Path) -> Iterator[Path]:
+    """Yield where to `append` scenarios: a temporary sibling, which takes the name of ``dest`` if all went well."""
     dest.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", dir=dest.parent))
     try:
         part = folder / dest.name
-        dataset.to_zarr(part, mode="w-", encoding=encoding, zarr_format=2, consolidated=True, write_empty_chunks=True)
-        part.rename(dest)
+        yield part
+        if part.exists():
+            part.rename(dest)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def append(scenario: xr.Dataset, store: Path) -> None:
+    """Write a scenario to a consolidated Zarr v2 store with every chunk, behind those that are there."""
+    if store.exists():
+        how = {"append_dim": "ssp"}
+    else:
+        chunks = {
+            name: {"chunks": tuple(min(CHUNKS.get(d, n), n) for d, n in variable.sizes.items())}
+            for name, variable in scenario.data_vars.items()
+        }
+        how = {"mode": "w-", "encoding": chunks}
+    scenario.to_zarr(store, zarr_format=2, consolidated=True, write_empty_chunks=True, **how)

@@ -110,6 +110,6 @@ def test_a_forbidden_place_is_one_line(error, told, capsys, monkeypatch):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr("climgru_lib.commands.show_splits", fail)
+    monkeypatch.setattr("climgru_lib.commands.lists.show_splits", fail)
     assert cli.main(["splits"]) == 2
     assert capsys.readouterr().err == f"climgru: {told}\n"
