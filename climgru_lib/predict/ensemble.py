@@ -17,7 +17,7 @@ from ..contract import InputError
 from ..data import splits
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
-from ..progress import bar
+from ..progress import bar, doing
 from .emulator import Emulator
 from .output import write_members, write_prediction
 from .residual_weather import Series, Weather
@@ -151,7 +151,9 @@ class StochasticEmulator:
         """
         _require_draws(count)
         if Path(out).suffix != ".zarr":
-            return write_prediction(self.predict(ssp, count, seed), out)
+            predicted = self.predict(ssp, count, seed)
+            with doing(f"writing {out}"):
+                return write_prediction(predicted, out)
         one = self._dress(self.mean(ssp)[:, None], ssp, count, seed)
         return write_members(one, self.draws(ssp, count, seed), count, out)
 

@@ -27,7 +27,7 @@ from ..models.cores import CORES
 from ..models.encoders import ENCODERS
 from ..models.heads import HEADS
 from ..progress import doing
-from . import runs, weights
+from . import loggers, runs, weights
 from .batches import RunSampler, strided_targets
 from .devices import matmul_precision, pick_device
 from .losses import COMBINATIONS, LOSSES, with_defaults
@@ -48,6 +48,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     watch: Callable[[int, nn.Module], None] | None = None,
+    logger: str | None = None,
 ) -> Path:
     """Train a recipe and leave a finished run directory.
 
@@ -69,6 +70,8 @@ def train(
         Show a progress bar.
     watch : callable, optional
         Called after each batch with the number of batches done and the network in evaluation mode, see `ScoreCurve`.
+    logger : {"tensorboard", "mlflow", "wandb"}, optional
+        Where curves go beside ``metrics.csv``, see `loggers`.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def train(
     if precision not in LIGHTNING_PRECISIONS:
         raise InputError(f"unknown precision '{precision}'; there are {', '.join(LIGHTNING_PRECISIONS)}")
     where = pick_device(device)
+    loggers.require(logger)
     _require_trainable(recipe, data)
     runs.require_free_or_run(run_dir)
     with stopping.stoppable(), runs.locked(run_dir):
@@ -94,20 +98,21 @@ def train(
             print(f"reused the finished run {run_dir.name}")
         else:
             with _threads_of(run_dir):
-                _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch)
+                _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch, logger)
         if runs.read_run(run_dir)["parameters"] > KEEP_CHECKPOINT_BELOW:  # also what a killed process has left
             (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)
     return run_dir
 
 
-def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
+def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch, logger) -> None:
     """Go from a claimed run directory to a finished one."""
     started, before = time.monotonic(), 0.0
     with doing("preparing the model") if progress else nullcontext():
         model = _start(recipe, data, run_dir / runs.CHECKPOINT, seed)
     if recipe.is_network:
         wanted = model.reduce(data) if recipe.is_fitted else data
-        before = _train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch)
+        with loggers.telling(logger, run_dir, recipe.to_json()) as tell:
+            before = _train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch, tell)
     weights.save_weights(run_dir, model)
     runs.finish(
         run_dir,
@@ -241,7 +246,7 @@ def _take_over(model: nn.Module, checkpoint: Path) -> None:
     model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
-def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> float:
+def _train(model, recipe, data, run_dir, seed, device, precision, progress, watch, tell) -> float:
     """Run Lightning's Trainer, from ``last.ckpt`` on where there is one; return the seconds spent before that."""
     import lightning
     from lightning.fabric.plugins.environments import LightningEnvironment
@@ -253,7 +258,7 @@ def _train(model, recipe, data, run_dir, seed, device, precision, progress, watc
     loss = recipe.build_loss(data.targets, data.lat)
     sampler = RunSampler(data, recipe, seed, device)
     module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
-    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch)
+    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress, watch, tell)
     trainer = lightning.Trainer(
         max_epochs=recipe.epochs,
         accelerator="gpu" if device.type == "cuda" else "cpu",
