@@ -62,6 +62,9 @@ def _evaluate_arguments(parser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="RUN_DIR", help="score this run too, and the difference by block bootstrap"
     )
+    parser.add_argument(
+        "--metrics", choices=["climatebench"], help="then print NRMSE of ClimateBench too, of the last 20 scored years"
+    )
     memory_option(parser)
     compute_options(parser)
 
@@ -145,13 +148,19 @@ def evaluate(args: Namespace) -> None:
         loaded = emulator.load(dataset, memory_budget=args.memory_budget)
     with doing("scoring"):
         stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
-        scores = evaluate(args.run_dir, loaded, split, emulator)
-        tables = {emulator.recipe.name: scores}
+        judged = {emulator.recipe.name: (args.run_dir, loaded, split, emulator)}
         if other is not None:
-            tables[f"{other.recipe.name} ({args.against})"] = evaluate(
-                args.against, other.load(dataset, None, args.memory_budget), split, other
-            )
+            loaded_by_other = other.load(dataset, None, args.memory_budget)
+            judged[f"{other.recipe.name} ({args.against})"] = (args.against, loaded_by_other, split, other)
+        tables = {name: evaluate(*of_run) for name, of_run in judged.items()}
     _show(tables)
+    if args.metrics == "climatebench":
+        from ..score import climatebench
+
+        with doing("scoring"):
+            found = climatebench.table({name: climatebench.evaluate(*of_run) for name, of_run in judged.items()})
+        print(climatebench.to_text(found))
+    scores = tables[emulator.recipe.name]
     if other is not None:
         _show_differences(args, scores, loaded)
     if stochastic is not None:
