@@ -23,6 +23,10 @@ OF_THE_PLACE = {
 EXTRAS = {
     "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib", "PIL"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("alembic", "mlflow", "sqlalchemy"),
+    "wandb": ("wandb",),
 }
 
 

@@ -28,14 +28,10 @@ def add(parsers) -> None:
     take.add_argument(
         "--split", default="published", metavar="S", help="what was withheld from its training (default published)"
     )
-    give = command(
-        parsers,
-        "export",
-        export_checkpoint,
-        "write a Conv-GRU's weights as a checkpoint of the published code",
-    )
+    give = command(parsers, "export", export, "write a network for use elsewhere")
     give.add_argument("run_dir", type=Path, metavar="RUN_DIR")
-    give.add_argument("checkpoint", metavar="CKPT", help="a new file")
+    what = ".onnx, .pt2: maps from forcings without climgru; else a Conv-GRU's checkpoint for the published code"
+    give.add_argument("file", type=Path, metavar="FILE", help=what)
 
 
 def submission_score(args: Namespace) -> None:
@@ -64,13 +60,16 @@ def import_checkpoint(args: Namespace) -> None:
     print(f"finished {args.run_dir}; score it with `climgru evaluate {args.run_dir} --data {args.data}`")
 
 
-def export_checkpoint(args: Namespace) -> None:
-    """Write a run as a published checkpoint."""
+def export(args: Namespace) -> None:
+    """Write a run as a file of another program."""
     from ..training import runs
 
     runs.require_finished(args.run_dir)
     with doing("exporting"):
-        from ..predict import published_checkpoint
+        from ..predict import exported_network, published_checkpoint
 
-        written = published_checkpoint.export_checkpoint(args.run_dir, args.checkpoint)
+        if args.file.suffix in exported_network.FORMATS:
+            written = exported_network.export_network(args.run_dir, args.file)
+        else:
+            written = published_checkpoint.export_checkpoint(args.run_dir, args.file)
     print(f"wrote {written}")

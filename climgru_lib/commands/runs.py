@@ -46,6 +46,8 @@ def _train_arguments(parser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a field of the recipe"
     )
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run")
+    tools = ["tensorboard", "mlflow", "wandb"]
+    parser.add_argument("--logger", choices=tools, help="curves for this tool, too, in logs/ of the run; all offline")
     memory_option(parser)
     compute_options(parser)
 
@@ -60,6 +62,9 @@ def _evaluate_arguments(parser) -> None:
     seed_of_draws(parser)
     parser.add_argument(
         "--against", type=Path, metavar="RUN_DIR", help="score this run too, and the difference by block bootstrap"
+    )
+    parser.add_argument(
+        "--metrics", choices=["climatebench"], help="then print NRMSE of ClimateBench too, of the last 20 scored years"
     )
     memory_option(parser)
     compute_options(parser)
@@ -89,11 +94,12 @@ def train(args: Namespace) -> None:
     from ..contract import InputError
     from ..data import splits
     from ..data.paths import require_source
-    from ..training import recipes, runs
+    from ..training import loggers, recipes, runs
 
     recipe, split = recipes.named(args.recipe), splits.named(args.split)
     require_source(args.data)
     runs.require_free_or_run(args.run_dir)
+    loggers.require(args.logger)
     with doing(LOADING):
         from ..data import store, tensors
         from ..score.evaluation import Diverged, evaluate
@@ -105,7 +111,7 @@ def train(args: Namespace) -> None:
     with doing(READING):
         prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split, args.memory_budget)
     compute = {"device": args.device, "precision": args.precision}
-    fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, **compute)
+    fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, logger=args.logger, **compute)
     if not processes.is_first():
         return
     try:
@@ -145,13 +151,19 @@ def evaluate(args: Namespace) -> None:
         loaded = emulator.load(dataset, memory_budget=args.memory_budget)
     with doing("scoring"):
         stochastic = None if args.draws is None else StochasticEmulator(emulator, loaded)
-        scores = evaluate(args.run_dir, loaded, split, emulator)
-        tables = {emulator.recipe.name: scores}
+        judged = {emulator.recipe.name: (args.run_dir, loaded, split, emulator)}
         if other is not None:
-            tables[f"{other.recipe.name} ({args.against})"] = evaluate(
-                args.against, other.load(dataset, None, args.memory_budget), split, other
-            )
+            loaded_by_other = other.load(dataset, None, args.memory_budget)
+            judged[f"{other.recipe.name} ({args.against})"] = (args.against, loaded_by_other, split, other)
+        tables = {name: evaluate(*of_run) for name, of_run in judged.items()}
     _show(tables)
+    if args.metrics == "climatebench":
+        from ..score import climatebench
+
+        with doing("scoring"):
+            found = climatebench.table({name: climatebench.evaluate(*of_run) for name, of_run in judged.items()})
+        print(climatebench.to_text(found))
+    scores = tables[emulator.recipe.name]
     if other is not None:
         _show_differences(args, scores, loaded)
     if stochastic is not None:
@@ -190,23 +202,29 @@ def predict(args: Namespace) -> None:
         from ..data import store
         from ..predict import output
         from ..predict.emulator import Emulator
-        from ..predict.ensemble import StochasticEmulator
 
         set_threads(args)
         emulator = Emulator.open(args.run_dir, args.device, args.precision)
     with doing(READING):
         dataset = store.open_dataset(args.data)
-        needed = [args.ssp] if args.draws is None and not args.variance_matched else None
-        loaded = emulator.load(dataset, needed, args.memory_budget)
-    with doing(f"predicting {args.ssp}"):
-        if args.draws is not None:
-            predicted = StochasticEmulator(emulator, loaded).predict(args.ssp, args.draws, args.draw_seed)
-        elif args.variance_matched:
-            predicted = StochasticEmulator(emulator, loaded).predict_matched(args.ssp, output.SUBMISSION_MONTHS)
+        if weather := args.draws is not None or args.variance_matched:  # which is learned from all scenarios
+            loaded = emulator.load(dataset, None, args.memory_budget)
         else:
+            loaded = emulator.load(dataset, [args.ssp], args.memory_budget, targets=False)
+    with doing(f"predicting {args.ssp}"):
+        if weather:
+            from ..predict.ensemble import StochasticEmulator
+
+            stochastic = StochasticEmulator(emulator, loaded)
+        if args.variance_matched:
+            predicted = stochastic.predict_matched(args.ssp, output.SUBMISSION_MONTHS)
+        elif args.draws is None:
             predicted = emulator.predict(loaded, args.ssp)
-    with doing(f"writing {args.out}"):
-        written = output.write_prediction(predicted, args.out)
+    if args.draws is not None:
+        written = stochastic.write(args.ssp, args.draws, args.draw_seed, args.out)
+    else:
+        with doing(f"writing {args.out}"):
+            written = output.write_prediction(predicted, args.out)
     print(f"wrote {written}")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 import zarr
-from scipy.io import netcdf_file
 
 from .. import contract
 from ..contract import VARIABLES, InputError
@@ -102,6 +101,8 @@ def _is_cut(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(4) not in (b"CDF\x01", b"CDF\x02"):
             return False
+    from scipy.io import netcdf_file  # takes half a second, which other files need not wait for
+
     try:
         with netcdf_file(path, mmap=True):
             return False

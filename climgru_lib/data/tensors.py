@@ -160,6 +160,7 @@ def load(
     season: str = "published",
     scenarios: Sequence[str] | None = None,
     memory_budget: int | None = None,
+    targets: bool = True,
 ) -> RawData:
     """Read a data set into tensors, checking every value on the way.
 
@@ -173,6 +174,8 @@ def load(
         Read these alone; all by default.
     memory_budget : int, optional
         Bytes of tensors that lie in memory, see `memory.Space`; all of them by default.
+    targets : bool
+        Read targets, too. Else every scenario counts as withheld, and the fingerprint is that of the forcings.
 
     Returns
     -------
@@ -200,7 +203,7 @@ def load(
     watch, space = Watch(dataset), Space(memory_budget)
     digest = hashlib.blake2b(repr((wanted, months.tolist(), lat.tolist(), lon.tolist())).encode(), digest_size=16)
     data = RawData(
-        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch, space) for ssp in wanted},
+        scenarios={ssp: _read_scenario(dataset, ssp, season_channels, digest, watch, space, targets) for ssp in wanted},
         season=season,
         channels=of_role("forcing", dataset) + channels(season),
         targets=of_role("target", dataset),
@@ -234,13 +237,14 @@ def prepare(dataset: xr.Dataset, season: str, split: Split, memory_budget: int |
     return data.normalise(fit_normalizer(data, split), split)
 
 
-def _read_scenario(dataset, ssp, season_channels, digest, watch, space) -> Scenario:
+def _read_scenario(dataset, ssp, season_channels, digest, watch, space, with_targets) -> Scenario:
     """Fill the tensors of one scenario variable by variable; update ``digest`` with all values read."""
     sizes, forcings, wanted = dataset.sizes, of_role("forcing", dataset), of_role("target", dataset)
     inputs = space.empty(sizes["time"], len(forcings) + season_channels.shape[1], sizes["lat"], sizes["lon"])
-    targets = space.empty(sizes["member_id"], sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
-    withheld = np.zeros((sizes["member_id"], sizes["time"]), dtype=bool)
-    for name, values in contract.scenario_fields(dataset, ssp):
+    members = sizes["member_id"] if with_targets else 0
+    targets = space.empty(members, sizes["time"], len(wanted), sizes["lat"], sizes["lon"])
+    withheld = np.full((sizes["member_id"], sizes["time"]), not with_targets)
+    for name, values in contract.scenario_fields(dataset if with_targets else dataset[[*forcings]], ssp):
         watch.see(ssp, name, values)
         if watch.found.problems:
             raise DataError(watch.found.problems[0])

@@ -95,10 +95,10 @@ class ConvGru(nn.Module):
         sizes |= {"bidirectional": bidirectional, "scaled": scaled}
         for i in range(1, n_targets + 1):
             maps_of = ENCODERS.build(encoder, sizes, encoder_settings)
-            maps = _probed(maps_of, (1, in_channels, *self.grid))
+            maps = _probed(maps_of, (in_channels, *self.grid))
             attention = SqueezeExcite(maps[0])
             state_of = CORES.build(core, sizes | {"maps": maps}, core_settings)
-            (features,) = _probed(state_of, (1, 1, *maps))
+            (features,) = _probed(state_of, (1, *maps))
             head_of = HEADS.build(head_kind, sizes | {"features": features}, head_settings)
             parts = (maps_of, attention, state_of, nn.LayerNorm(features), head_of)
             for name, part in zip(_PARTS, parts):
@@ -249,11 +249,20 @@ class ConvGru(nn.Module):
 
 @torch.no_grad()
 def _probed(part: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape that a part makes of one sample, without the sample."""
+    """Return the shape that a part makes of one sample, without the sample.
+
+    No sample goes through weights of no size in memory, which takes no time; on the meta device, of which PyTorch first
+    has to import a compiler, only a part that must have a sample gets one.
+    """
     part.eval()
-    made = tuple(part(torch.zeros(shape)).shape[1:])
+    try:
+        with torch.device("cpu"):
+            weightless = {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in part.state_dict().items()}
+            made = torch.func.functional_call(part, weightless, torch.zeros(0, *shape))
+    except RuntimeError:
+        made = part(torch.zeros(1, *shape))
     part.train()
-    return made
+    return tuple(made.shape[1:])
 
 
 def _sizes(state: Mapping[str, Tensor]) -> dict[str, int | bool]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import lfilter
 from torch import Tensor, nn
 
 from ..contract import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, InputError
@@ -175,8 +174,10 @@ def _global_predictors(inputs: Tensor, lat: np.ndarray) -> np.ndarray:
 
 def lagged(series: np.ndarray, years: float) -> np.ndarray:
     """Filter a monthly series (time, ...) exponentially, starting in equilibrium with its first value."""
-    keep = np.exp(-1 / (12 * years))
-    return series[0] + lfilter([1 - keep], [1, -keep], series - series[0], axis=0)
+    keep, state, out = np.exp(-1 / (12 * years)), 0.0, np.empty_like(series)
+    for month, change in enumerate(series - series[0]):  # scipy.signal, which does this, is imported in a second
+        out[month] = state = (1 - keep) * change + keep * state
+    return series[0] + out
 
 
 def no_rain(normalizer: Normalizer) -> float:

@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["published_checkpoint"],
+    submodules=["exported_network", "published_checkpoint"],
     submod_attrs={
         "emulator": ["Emulator"],
         "ensemble": ["StochasticEmulator"],

@@ -62,9 +62,13 @@ class Emulator:
         return cls(model.eval(), recipe, Normalizer.from_json(run["normalizer"]), run, precision == "bf16")
 
     def load(
-        self, dataset: xr.Dataset, scenarios: Sequence[str] | None = None, memory_budget: int | None = None
+        self,
+        dataset: xr.Dataset,
+        scenarios: Sequence[str] | None = None,
+        memory_budget: int | None = None,
+        targets: bool = True,
     ) -> EmulationData:
-        """Read scenarios as this emulator wants them: its variables, its season, its normaliser.
+        """Read scenarios as this emulator wants them: its variables, its season, its normaliser; see `tensors.load`.
 
         Raises
         ------
@@ -72,7 +76,7 @@ class Emulator:
             If a variable is lacking, or the cells are not those that it was trained on.
         """
         dataset = self._aligned(self._own_variables(dataset))
-        return load(dataset, self.recipe.season, scenarios, memory_budget).normalise(self.normalizer)
+        return load(dataset, self.recipe.season, scenarios, memory_budget, targets).normalise(self.normalizer)
 
     def _own_variables(self, dataset: xr.Dataset) -> xr.Dataset:
         """Take the forcings and targets of the training out of a data set that may hold others."""

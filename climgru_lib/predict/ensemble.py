@@ -17,8 +17,9 @@ from ..contract import InputError
 from ..data import splits
 from ..data.normalizer import denormalise
 from ..data.tensors import EmulationData
-from ..progress import bar
+from ..progress import bar, doing
 from .emulator import Emulator
+from .output import write_members, write_prediction
 from .residual_weather import Series, Weather
 
 
@@ -129,14 +130,32 @@ class StochasticEmulator:
         InputError
             If ``count`` is below 1.
         """
-        if count < 1:
-            raise InputError(f"an ensemble has at least one draw, got {count}")
+        _require_draws(count)
         time, variables, *grid = self.mean(ssp).shape
         fields = np.moveaxis(np.empty((variables, time, count, *grid), dtype=np.float32), 0, 2)  # written unbroken
         for member, drawn in enumerate(self.draws(ssp, count, seed)):
             fields[:, member] = drawn
+        return self._dress(fields, ssp, count, seed)
+
+    def _dress(self, fields: np.ndarray, ssp: str, count: int, seed: int) -> xr.Dataset:
         dataset = self.emulator.dress(fields, self.data, ssp, self.emulator.first)
         return dataset.assign_attrs(draws=count, draws_seed=seed)
+
+    def write(self, ssp: str, count: int, seed: int, out: str | Path) -> Path:
+        """Write `predict`: as Zarr member by member, so that memory does not grow with their number.
+
+        Raises
+        ------
+        InputError
+            As `predict` and `output.write_prediction`.
+        """
+        _require_draws(count)
+        if Path(out).suffix != ".zarr":
+            predicted = self.predict(ssp, count, seed)
+            with doing(f"writing {out}"):
+                return write_prediction(predicted, out)
+        one = self._dress(self.mean(ssp)[:, None], ssp, count, seed)
+        return write_members(one, self.draws(ssp, count, seed), count, out)
 
     def predict_matched(self, ssp: str, months: int) -> xr.Dataset:
         """Return `variance_matched` of the last months as a CF data set.
@@ -152,3 +171,8 @@ class StochasticEmulator:
         fields = self.variance_matched(ssp, range(stop - months, stop))
         dataset = self.emulator.dress(fields, self.data, ssp, stop - months)
         return dataset.assign_attrs(comment="stretched to the standard deviation of a member over these months")
+
+
+def _require_draws(count: int) -> None:
+    if count < 1:
+        raise InputError(f"an ensemble has at least one draw, got {count}")

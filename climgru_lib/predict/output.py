@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from .. import __version__
 from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, month_labels, of_role
@@ -91,15 +93,13 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    chunks = {name: _chunks(dataset[name]) for name in of_role("target", dataset)}
-    dataset = dataset.assign_attrs(history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} climgru {__version__} predict")
+    chunks, dataset = _chunks(dataset), _with_history(dataset)
     if out.suffix == ".nc":
         packed = {"zlib": True, "complevel": 4, "_FillValue": None}
         encoding = {name: packed | {"chunksizes": sizes} for name, sizes in chunks.items()}
         files.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":
-        if out.exists():
-            raise InputError(f"{out} exists already; remove it or name another place")
+        _require_new(out)
         encoding = {name: {"chunks": sizes} for name, sizes in chunks.items()}
         files.write_atomically(out, lambda path: dataset.to_zarr(path, zarr_format=2, encoding=encoding))
     elif out.suffix == ".csv":
@@ -109,10 +109,63 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     return out
 
 
-def _chunks(field: xr.DataArray) -> tuple[int, ...]:
+def write_members(one: xr.Dataset, members: Iterable[np.ndarray], count: int, out: str | Path) -> Path:
+    """Write an ensemble as Zarr, member by member: no more than one of them is in memory.
+
+    Parameters
+    ----------
+    one : Dataset
+        From `as_dataset` with one member: its coordinates and attributes count, its values do not.
+    members : iterable of array, shape (time, target, lat, lon), in the units of the contract
+    count : int
+        Number of members.
+    out : str or Path
+        Ends in ``.zarr``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the store is there already, or the place is full.
+    """
+    out = Path(out)
+    _require_new(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    encoding = {name: {"chunks": sizes} for name, sizes in _chunks(one).items()}
+
+    def write(path: Path) -> None:
+        _with_history(one).to_zarr(path, zarr_format=2, encoding=encoding, consolidated=False)
+        group = zarr.open_group(path, mode="r+")
+        for name in ("member_id", *encoding):
+            sizes = {**one[name].sizes, "member_id": count}
+            group[name].resize(tuple(sizes.values()))
+        group["member_id"][:] = np.arange(count)
+        for member, fields in enumerate(members):
+            for target, name in enumerate(encoding):
+                group[name][:, member] = fields[:, target]
+        zarr.consolidate_metadata(path)
+
+    files.write_atomically(out, write)
+    return out
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise InputError(f"{out} exists already; remove it or name another place")
+
+
+def _with_history(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.assign_attrs(history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} climgru {__version__} predict")
+
+
+def _chunks(dataset: xr.Dataset) -> dict[str, tuple[int, ...]]:
     """Return chunks of whole maps, some years of one member each: a month and a cell's series read few of them."""
     most = {"time": MONTHS_PER_CHUNK, "member_id": 1}
-    return tuple(min(most.get(dim, size), size) for dim, size in field.sizes.items())
+    fields = {name: dataset[name].sizes for name in of_role("target", dataset)}
+    return {name: tuple(min(most.get(dim, n), n) for dim, n in sizes.items()) for name, sizes in fields.items()}
 
 
 def open_prediction(source: str | Path | xr.Dataset) -> xr.Dataset:

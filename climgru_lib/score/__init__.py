@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["calibration", "compare", "distributions", "metrics", "noise_limits", "submission"],
+    submodules=["calibration", "climatebench", "compare", "distributions", "metrics", "noise_limits", "submission"],
     submod_attrs={
         "compare": ["paired_difference"],
         "curve": ["ScoreCurve", "read_curve"],

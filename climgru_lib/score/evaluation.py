@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,9 @@ def evaluate(
         If a scored month was trained on, or its target is withheld; `Diverged` if the prediction is not finite.
     """
     emulator = emulator or Emulator.open(run_dir)
-    own = emulator.run["split"]
-    split = split or (data.split if data.split and data.split.name == own else splits.named(own))
+    split = split or own_split(emulator, data)
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
-    overlaps = [_overlap(emulator, data, split, ssp, months) for ssp, months in slices]
+    overlaps = [overlap(emulator, data, split, ssp, months) for ssp, months in slices]
     spans = {ssp: _span([months for name, months in slices if name == ssp]) for ssp, _ in slices}
     predictions = {ssp: emulator.fields(data.scenarios[ssp], data, span) for ssp, span in spans.items()}
     results = []
@@ -71,13 +71,26 @@ def evaluate(
         chosen = predictions[ssp][months.start - spans[ssp].start : months.stop - spans[ssp].start]
         results.append({**score_slice(chosen, data, ssp, months), "leaky": leaky})
     ssp, span = max(spans.items(), key=lambda item: len(item[1]))
-    try:
+    with said_if_not_stored():
         _store(Path(run_dir), f"{split.name} {data.fingerprint}", results)
         with runs.locked(Path(run_dir)):
             write_prediction(emulator.dress(predictions[ssp], data, ssp, span.start), Path(run_dir) / runs.PREDICTIONS)
+    return results
+
+
+def own_split(emulator: Emulator, data: EmulationData) -> Split:
+    """Return the split that a run was trained on: that of the data, if they were prepared with it, or a preset."""
+    own = emulator.run["split"]
+    return data.split if data.split and data.split.name == own else splits.named(own)
+
+
+@contextmanager
+def said_if_not_stored() -> Iterator[None]:
+    """Say on stderr that scores cannot be stored, as in a folder that may only be read, and go on."""
+    try:
+        yield
     except (OSError, InputError) as error:
         print(f"the scores are not stored: {error}", file=sys.stderr)
-    return results
 
 
 def _store(run_dir: Path, key: str, results: list[dict[str, Any]]) -> None:
@@ -110,7 +123,7 @@ def _span(slices: list[range]) -> range:
     return range(min(months.start for months in slices), max(months.stop for months in slices))
 
 
-def _overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, months: range) -> bool:
+def overlap(emulator: Emulator, data: EmulationData, split: Split, ssp: str, months: range) -> bool:
     """Tell whether scored months were trained on; refuse that but for a `published` run on its own slice."""
     if ssp not in data.scenarios:
         raise InputError(f"split {split.name} scores {ssp}; the data set has {', '.join(data.scenarios)}")

@@ -19,16 +19,16 @@ from .devices import PRECISIONS, matmul_precision
 from .lightning_adapter import AtomicCheckpoint, Emulation, TrainingLog
 
 
-def train(model, recipe, data, run_dir, seed, device, precision, progress, watch) -> float:
+def train(model, recipe, data, run_dir, seed, device, precision, progress, watch, tell) -> float:
     """Train a network from ``last.ckpt`` on where there is one; return the seconds spent before that.
 
-    The arguments are those of `fit.train`, and the model as training starts.
+    The arguments are those of `fit.train`, the model as training starts, and what is called after each epoch.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     loss = recipe.build_loss(data.targets, data.lat)
     sampler = RunSampler(data, recipe, seed, device)
     module = Emulation(model, loss, recipe, sampler.n_batches(recipe.cosine_epochs))
-    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress and processes.is_first(), watch)
+    callback = TrainingLog(run_dir, sampler, recipe.epochs, progress and processes.is_first(), watch, tell)
     trainer = lightning.Trainer(
         max_epochs=recipe.epochs,
         precision=PRECISIONS[precision],

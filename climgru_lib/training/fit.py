@@ -25,7 +25,7 @@ from ..models.cores import CORES
 from ..models.encoders import ENCODERS
 from ..models.heads import HEADS
 from ..progress import doing
-from . import distributed, runs, weights
+from . import distributed, loggers, runs, weights
 from .batches import strided_targets
 from .devices import PRECISIONS, pick_device
 from .distributed import agreed
@@ -46,6 +46,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     watch: Callable[[int, nn.Module], None] | None = None,
+    logger: str | None = None,
 ) -> Path:
     """Train a recipe and leave a finished run directory.
 
@@ -67,6 +68,8 @@ def train(
         Show a progress bar.
     watch : callable, optional
         Called after each batch with the number of batches done and the network in evaluation mode, see `ScoreCurve`.
+    logger : {"tensorboard", "mlflow", "wandb"}, optional
+        Where curves go beside ``metrics.csv``, see `loggers`.
 
     Returns
     -------
@@ -84,6 +87,7 @@ def train(
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision '{precision}'; there are {', '.join(PRECISIONS)}")
     where = pick_device(device)
+    loggers.require(logger)
     _require_trainable(recipe, data)
     runs.require_free_or_run(run_dir)
     with stopping.stoppable(), distributed.together(where):
@@ -92,7 +96,7 @@ def train(
         with runs.locked(run_dir) if processes.is_first() else nullcontext():
             if agreed(lambda: _begin(run_dir, this, resume)) != "finished":
                 with _threads_of(run_dir):
-                    _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch)
+                    _train_and_finish(recipe, data, run_dir, seed, where, precision, progress, watch, logger)
             if processes.is_first() and runs.read_run(run_dir)["parameters"] > KEEP_CHECKPOINT_BELOW:
                 (run_dir / runs.CHECKPOINT).unlink(missing_ok=True)  # also what a killed process has left
         distributed.wait_for_all()
@@ -108,7 +112,7 @@ def _begin(run_dir: Path, this: dict[str, Any], resume: bool) -> str:
     return status
 
 
-def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch) -> None:
+def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, watch, logger) -> None:
     """Go from a claimed run directory to a finished one."""
     started, before = time.monotonic(), 0.0
     with doing("preparing the model") if progress else nullcontext():
@@ -117,7 +121,8 @@ def _train_and_finish(recipe, data, run_dir, seed, device, precision, progress, 
         from . import descent
 
         wanted = model.reduce(data) if recipe.is_fitted else data
-        before = descent.train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch)
+        with loggers.telling(logger if processes.is_first() else None, run_dir, recipe.to_json()) as tell:
+            before = descent.train(model, recipe, wanted, run_dir, seed, device, precision, progress, watch, tell)
     if not processes.is_first():
         return
     weights.save_weights(run_dir, model)

@@ -95,8 +95,16 @@ class AtomicCheckpoint(TorchCheckpointIO):
 class TrainingLog(lightning.Callback):
     """Curves, progress, checkpoints by time and on signals, and the state that makes a resume exact."""
 
-    def __init__(self, run_dir: Path, sampler: RunSampler, epochs: int, progress: bool, watch: Watch | None = None):
-        self.run_dir, self.sampler, self.epochs, self.watch = run_dir, sampler, epochs, watch
+    def __init__(
+        self,
+        run_dir: Path,
+        sampler: RunSampler,
+        epochs: int,
+        progress: bool,
+        watch: Watch | None = None,
+        tell: Callable[[], None] = lambda: None,
+    ):
+        self.run_dir, self.sampler, self.epochs, self.watch, self.tell = run_dir, sampler, epochs, watch, tell
         self.progress = _Progress(epochs, progress)
         self.sums: dict[str, float] = {}
         self.batches, self.n_batches, self.learning_rate = 0, None, 0.0
@@ -215,6 +223,7 @@ class TrainingLog(lightning.Callback):
         row |= {"seconds": f"{time.monotonic() - self.epoch_started:.2f}"}
         if trainer.is_global_zero:
             files.append_row(self.run_dir / runs.CURVES, row, "epoch")
+            self.tell()
         self.sums, self.batches, self.n_batches, self.epoch_started = {}, 0, None, time.monotonic()
         if trainer.current_epoch + 1 < self.epochs:  # after the last one the run is saved anyway
             self._save_if_due(trainer, module)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from ..contract import InputError
@@ -39,14 +40,24 @@ def load_weights(run_dir: Path, model: nn.Module) -> nn.Module:
         if not path.is_file():
             raise OSError("it is missing")
         _require_header(path, model)
-        if any(value.is_meta for value in model.state_dict().values()):
-            model = model.to_empty(device="cpu")
-        model.load_state_dict(safetensors.torch.load_file(path))
+        found, wanted = safetensors.torch.load_file(path), model.state_dict()
+        if any(value.is_meta for value in wanted.values()):
+            found = {name: _laid_out_as(wanted[name], value) for name, value in found.items()}
+            model.load_state_dict(found, assign=True)
+        else:
+            model.load_state_dict(found)
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         raise InputError(
             f"{path} cannot be used ({str(error).splitlines()[0]}); delete the folder and train the run again"
         ) from error
     return model
+
+
+def _laid_out_as(wanted: Tensor, value: Tensor) -> Tensor:
+    """Return a value in the type and order in memory of a tensor that has none; the file tells the length of others."""
+    if not wanted.numel():
+        return value
+    return torch.empty_strided(wanted.shape, wanted.stride(), dtype=wanted.dtype, device="cpu").copy_(value)
 
 
 def _require_header(path: Path, model: nn.Module) -> None:

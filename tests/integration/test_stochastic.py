@@ -1,6 +1,7 @@
 """Ensembles of a finished run: where their weather comes from, what is refused, and whether calibration is judged."""
 
 import json
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,28 @@ def test_an_ensemble_as_a_file(stochastic, tmp_path):
         output.write_prediction(dataset, tmp_path / "ensemble.csv")
     with pytest.raises(InputError, match="at least one draw, got 0"):
         stochastic.predict("ssp245", 0)
+
+
+def test_an_ensemble_is_written_as_zarr_member_by_member(stochastic, monkeypatch, tmp_path):
+    draws, alive = stochastic.draws, []
+
+    def watched(*args):
+        for drawn in draws(*args):
+            assert sum(reference() is not None for reference in alive) <= 1  # the one that the writer let go of last
+            alive.append(weakref.ref(drawn))
+            yield drawn
+
+    expected = stochastic.predict("ssp245", 4, seed=3)
+    monkeypatch.setattr(stochastic, "draws", watched)
+    found = xr.open_dataset(stochastic.write("ssp245", 4, 3, tmp_path / "ensemble.zarr"), engine="zarr")
+    assert len(alive) == 4
+    xr.testing.assert_identical(found.drop_attrs(deep=False), expected.drop_attrs(deep=False))
+    assert {key: found.attrs[key] for key in expected.attrs} == expected.attrs
+    assert found["tas"].encoding["chunks"] == (120, 1, 8, 12)
+    with pytest.raises(InputError, match="exists already"):
+        stochastic.write("ssp245", 4, 3, tmp_path / "ensemble.zarr")
+    with pytest.raises(InputError, match="at least one draw, got 0"):
+        stochastic.write("ssp245", 0, 3, tmp_path / "none.zarr")
 
 
 def test_the_matched_form_as_a_file(stochastic):

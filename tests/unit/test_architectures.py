@@ -8,6 +8,7 @@ from torch import nn
 
 from climgru_lib.contract import InputError
 from climgru_lib.models import ConvGru
+from climgru_lib.models.conv_gru import _probed
 from climgru_lib.models.cores import CORES, Projection
 from climgru_lib.models.encoders import ENCODERS
 from climgru_lib.models.heads import HEADS
@@ -274,3 +275,15 @@ def test_transposed_convolutions_double_the_grid_and_cut_off_what_is_too_much():
 def test_settings_of_a_part_are_checked():
     with pytest.raises(InputError, match="the core 'mean' has no setting 'cells'; it has maps, hidden, scaled"):
         ConvGru(**SMALL, core="mean", core_settings={"cells": 3})
+
+
+def test_a_part_that_needs_a_sample_gets_one():
+    class Rows(nn.Linear):
+        """Reshapes by the length of the batch, which no samples leave open."""
+
+        def forward(self, maps):
+            return super().forward(maps.reshape(len(maps), -1))
+
+    assert _probed(Rows(2 * 3 * 4, 5), (2, 3, 4)) == (5,)
+    with torch.device("meta"):
+        assert _probed(Rows(2 * 3 * 4, 5), (2, 3, 4)) == (5,)

@@ -15,7 +15,7 @@ from climgru_lib.training.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-PAGES_WITH_COMMANDS = ("using", "converting", "full_size", "extending")
+PAGES_WITH_COMMANDS = ("using", "taking_along", "converting", "full_size", "extending")
 
 
 def module(name: str):

@@ -89,3 +89,19 @@ def test_weights_survive_to_the_bit_and_another_architecture_is_refused(tmp_path
         assert torch.equal(again.state_dict()[name], value)
     with pytest.raises(InputError, match=r"weights.safetensors cannot be used"):
         weights.load_weights(tmp_path, nn.Linear(3, 2))
+
+
+def test_weights_of_a_network_without_memory_come_in_the_order_it_wants(tmp_path):
+    def layers():
+        return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).to(memory_format=torch.channels_last)
+
+    made = layers()
+    weights.save_weights(tmp_path, made)
+    with torch.device("meta"):
+        empty = layers()
+    found = weights.load_weights(tmp_path, empty)
+    assert found[0].weight.stride() == made[0].weight.stride() == (18, 1, 6, 2)
+    assert {name: value.dtype for name, value in found.state_dict().items()}["1.num_batches_tracked"] == torch.int64
+    for name, value in made.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, rtol=0, atol=0)
+    assert all(parameter.requires_grad for parameter in found.parameters())

@@ -96,3 +96,19 @@ def test_a_prediction_is_opened_without_torch():
     _, packages = outcome("from climgru_lib import predict; code = callable(predict.open_prediction)")
     assert "xarray" in packages
     assert "torch" not in packages
+
+
+def test_a_run_is_opened_without_the_compiler_of_pytorch(tmp_path):
+    program = """
+import torch
+from pathlib import Path
+from climgru_lib.training import recipes, weights
+recipe, code = recipes.named("compact-final"), 0
+weights.save_weights(Path("."), recipe.build(6, (12, 18)))
+with torch.device("meta"):
+    model = recipe.build(6, (12, 18))
+weights.load_weights(Path("."), model)
+"""
+    _, packages = outcome(program, cwd=tmp_path)
+    assert "torch" in packages
+    assert packages & {"sympy", "pandas", "lightning"} == set()  # sympy comes with the compiler

@@ -19,12 +19,14 @@ ROOMS = (
     "commands cli"
 ).split()
 SOURCES = sorted((ROOT / "climgru_lib").rglob("*.py"))
-IMPORT_NAMES = {"pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
+IMPORT_NAMES = {"mlflow-skinny": "mlflow", "pyyaml": "yaml", "pytorch": "torch", "ipython": "IPython", "pillow": "PIL"}
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
-UNSEEN |= {"myst_nb", "sphinx_book_theme", "aiohttp", "fsspec"}
+UNSEEN |= {"aiohttp", "alembic", "fsspec", "myst_nb", "onnx", "onnxscript", "sphinx_book_theme", "sqlalchemy"}
+#: A tool of the user's choice each; the environment has none of them.
+TOOLS = {"tensorboard", "mlflow", "wandb"}
 #: The rooms that may need more than the plain installation.
-EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}}
+EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}, "predict": {"export"}, "training": TOOLS}
 
 
 def imported(path: Path) -> set[str]:
@@ -74,7 +76,7 @@ def test_notebooks_import_from_the_faces_of_rooms(path):
 
 def test_lightning_is_imported_by_its_adapter_alone():
     users = {path.name for path in SOURCES if any(name.split(".")[0] == "lightning" for name in imported(path))}
-    assert users == {"lightning_adapter.py", "descent.py", "distributed.py"}
+    assert users == {"lightning_adapter.py", "descent.py", "distributed.py", "loggers.py"}
 
 
 def requirements() -> dict[str, dict[str, str]]:
@@ -108,7 +110,8 @@ def test_pyproject_and_environment_name_the_same_dependencies():
     listed = dict(split_requirement(line) for line in lines)
     assert listed.pop("python") == ">=3.11"
     assert listed.pop("pip") == ""
-    assert listed == declared()
+    of_tools = {name for extra in TOOLS for name in requirements()[extra]}
+    assert listed == {name: bounds for name, bounds in declared().items() if name not in of_tools}
     assert conda["dependencies"][-1] == {"pip": ["-e ."]}
 
 
@@ -131,7 +134,7 @@ def test_every_import_is_declared_and_every_dependency_used():
 def test_every_dependency_is_declared_once():
     names = [name for group in requirements().values() for name in group]
     assert sorted(names) == sorted(set(names))
-    assert requirements().keys() == {"", "maps", "course", "book", "test"}
+    assert requirements().keys() == {"", "book", "test", *EXTRAS}
 
 
 def test_the_course_brings_the_maps_that_its_notebooks_draw():
@@ -142,14 +145,14 @@ def test_the_course_brings_the_maps_that_its_notebooks_draw():
 
 def test_the_command_knows_which_extra_brings_a_module():
     assert {extra: set(names) for extra, names in EXTRAS.items()} == {
-        extra: modules(requirements()[extra]) for extra in ("maps", "course")
+        extra: modules(requirements()[extra]) for extra in {"maps", "course", "export", *TOOLS}
     }
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_plain_installation_is_enough_but_for_maps_and_the_course(path):
     allowed = EXTRAS_OF_ROOMS.get(room(path), set())
-    beyond = {module for extra in {"maps", "course"} - allowed for module in modules(requirements()[extra])}
+    beyond = {module for extra in EXTRAS.keys() - allowed for module in modules(requirements()[extra])}
     assert {name.split(".")[0] for name in imported(path)} & beyond == set()
 
 

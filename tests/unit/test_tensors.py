@@ -211,3 +211,21 @@ def test_a_standard_calendar_is_accepted(raw, tmp_path):
 def test_cache_folder_can_be_set(monkeypatch, tmp_path):
     monkeypatch.setenv("CLIMGRU_CACHE", str(tmp_path))
     assert cache_dir() == tmp_path
+
+
+def test_forcings_alone_are_read_where_targets_are_not_wanted(raw, dataset, monkeypatch):
+    whole, read = tensors.load(dataset, scenarios=["ssp370"]), []
+    fields = contract.scenario_fields
+
+    def watched(*args):
+        for name, values in fields(*args):
+            read.append(name)
+            yield name, values
+
+    monkeypatch.setattr(contract, "scenario_fields", watched)
+    found = tensors.load(dataset, scenarios=["ssp370"], targets=False)
+    assert read == ["CO2", "SO2", "CH4", "BC", "rsdt"]
+    assert torch.equal(found.scenarios["ssp370"].inputs, whole.scenarios["ssp370"].inputs)
+    assert found.scenarios["ssp370"].targets is None
+    assert found.scenarios["ssp370"].withheld.all()
+    assert found.targets == ("tas", "pr")
