@@ -11,6 +11,7 @@ from climgru_lib.contract import InputError
 from climgru_lib.data import splits, tensors
 from climgru_lib.stopping import Stopped
 from climgru_lib.training import fit, loggers, recipes, runs
+from climgru_lib.training.batches import RunSampler
 from climgru_lib.training.settings import with_settings
 
 EPOCHS = 4
@@ -84,7 +85,7 @@ def test_each_epoch_is_told_once(tool, prepared, tmp_path, monkeypatch):
     pytest.importorskip(tool)
     monkeypatch.chdir(tmp_path)
     run_dir = tmp_path / "run"
-    batches = len(fit.RunSampler(prepared, RECIPE, 0, "cpu").plan(0))
+    batches = len(RunSampler(prepared, RECIPE, 0, "cpu").plan(0))
     with pytest.raises(Stopped):  # in the third epoch
         train(prepared, run_dir, tool, stop_at=2 * batches + 1)
     (run_dir / runs.CHECKPOINT).unlink()  # what a killed machine may leave: the training begins again
@@ -119,7 +120,7 @@ class Memory:
 def test_a_logger_asked_for_in_a_resume_gets_the_epochs_before(prepared, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setitem(loggers.LOGGERS, "csv", lambda *about: opened.append((Memory(), about)) or opened[-1][0])
-    batches = len(fit.RunSampler(prepared, RECIPE, 0, "cpu").plan(0))
+    batches = len(RunSampler(prepared, RECIPE, 0, "cpu").plan(0))
     with pytest.raises(Stopped):
         train(prepared, tmp_path / "run", None, stop_at=batches + 1)
     with pytest.raises(Stopped):
