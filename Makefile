@@ -43,7 +43,8 @@ lab: $(READY)  ## JupyterLab on a copy of the notebooks that is never overwritte
 	$(BIN)jupyter lab --notebook-dir=build/lab
 
 notebooks: $(READY)  ## maintainers: re-execute and scrub the committed notebooks, refresh figures/
-	$(BIN)python -m climgru_lib.course
+	rm -rf build/made  # trainings of an earlier state are not reused
+	CLIMGRU_OUT=$(abspath build/made) $(BIN)python -m climgru_lib.course
 
 book: $(READY)  ## the book from committed notebooks, results and docstrings, offline: build/book/html
 	rm -rf build/book && mkdir -p build/book && cp -r book build/book/source && cp -r notebooks figures build/book/source/
