@@ -300,4 +300,4 @@ def test_a_choice_from_a_second_thread_waits_for_the_first(monkeypatch):
     go_on.set()
     for thread in threads:
         thread.join(10)
-    assert "'2031-02'" in viewer.message.value
+    assert "maps.plot" in viewer.message.value and "2031-02" in viewer.message.value
