@@ -132,6 +132,8 @@ def scenario_fields(dataset: xr.Dataset, ssp: str) -> Iterator[tuple[str, np.nda
     for name in (name for name in VARIABLES if name in dataset):
         try:
             yield name, dataset[name].sel(ssp=ssp).values
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a store, its codecs or its server may come up with
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{name} of {ssp} cannot be read ({reason}); a file is damaged: fetch it again") from error

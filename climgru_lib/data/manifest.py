@@ -25,9 +25,9 @@ def _sizes(path: Path) -> dict[str, int]:
         within, folder = folders.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
+                if entry.is_dir(follow_symlinks=False):
                     folders.append((f"{within}{entry.name}/", entry.path))
-                else:
+                elif entry.is_file():
                     sizes[within + entry.name] = entry.stat().st_size
     return dict(sorted(sizes.items()))
 

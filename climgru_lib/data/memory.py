@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
 import tempfile
 from math import prod
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -48,10 +50,20 @@ class Space:
 def _in_a_file(shape: tuple[int, ...], size: int) -> Tensor:
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    if (free := shutil.disk_usage(folder).free) < size:
-        raise InputError(
-            f"{size / 1e9:.1f} GB of the data exceed the memory budget, and {folder} has {free / 1e9:.1f} GB left; "
-            "set CLIMGRU_CACHE to a folder on a larger disk"
-        )
     with tempfile.NamedTemporaryFile(dir=folder, prefix="series-") as file:
+        _take_room(file.fileno(), size, folder)
         return torch.from_file(file.name, shared=True, size=prod(shape)).view(shape)
+
+
+def _take_room(file: int, size: int, folder: Path) -> None:
+    """Take the room on the disk at once: a page that found none when it is written would end the process."""
+    try:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"{size / 1e9:.1f} GB of the data exceed the memory budget, and {folder} has no room for them; set "
+            "CLIMGRU_CACHE to a folder on a larger disk"
+        ) from error

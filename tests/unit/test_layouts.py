@@ -268,6 +268,14 @@ def test_longitudes_may_cross_the_date_line(raw):
     assert contract.standardise(moved)["lon"].values.tolist() == crossing.tolist()
 
 
+def test_a_manifest_does_not_follow_links_to_folders(store, tmp_path):
+    path = shutil.copytree(store, tmp_path / "linked.zarr")
+    (path / "tas" / "again").symlink_to(path, target_is_directory=True)
+    manifest.write_manifest(path)
+    assert "again" not in manifest.manifest_path(path).read_text()
+    assert manifest.check_manifest(path) == []
+
+
 def test_the_manifest_finds_a_flipped_bit_on_request_and_another_size_at_once(store, tmp_path):
     path = shutil.copytree(store, tmp_path / "copy.zarr")
     manifest.write_manifest(path)

@@ -1,7 +1,7 @@
 """Data beyond a memory budget lie in files without a name, and change no number."""
 
+import errno
 import os
-import shutil
 
 import numpy as np
 import pytest
@@ -54,10 +54,16 @@ def test_a_training_is_the_same_to_the_bit(tmp_path, cache, capsys):
 
 
 def test_a_full_disk_is_told_before_anything_is_written(cache, monkeypatch):
-    usage = shutil.disk_usage(os.sep)._replace(free=39)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    asked = []
+
+    def full(file, start, size):
+        asked.append((start, size))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(contract.InputError, match=r"exceed the memory budget.*CLIMGRU_CACHE"):
         Space(0).empty(10)
+    assert asked == [(0, 40)] and list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", ["2", "GB", "-1GB", "1.GB", "2 GiB", "1e3MB"])
