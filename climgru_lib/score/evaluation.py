@@ -190,5 +190,6 @@ def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -
         arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat, data.targets)
         if len(_KNOWN_LIMITS) >= MOST_LIMITS:
             del _KNOWN_LIMITS[next(iter(_KNOWN_LIMITS))]
-        _KNOWN_LIMITS[key] = noise_limits.limits(*arguments), noise_limits.limit_errors(*arguments)
+        found = noise_limits.limits(*arguments)
+        _KNOWN_LIMITS[key] = found, noise_limits.limit_errors(*arguments, found)
     return _KNOWN_LIMITS[key]

@@ -131,11 +131,20 @@ def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndar
     Source: Watson-Parris et al. (2022), doi:10.1029/2021MS002954.
     """
     error = np.float64(prediction) - np.float64(truth)
-    starts = np.arange(0, len(error), 12)
-    annual = np.add.reduceat(area_mean(error, lat), starts) / np.diff([*starts, len(error)])
-    spatial = float(np.sqrt(area_mean(error.mean(axis=0) ** 2, lat)) / abs(change))
+    return nrmse_of_means(error.mean(axis=0), annual_means(area_mean(error, lat)), change, lat)
+
+
+def nrmse_of_means(time_mean: np.ndarray, annual: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:
+    """Return `nrmse` of an error of which the time mean (lat, lon) and the annual global means (year,) are known."""
+    spatial = float(np.sqrt(area_mean(time_mean**2, lat)) / abs(change))
     overall = float(np.sqrt(np.mean(annual**2)) / abs(change))
     return {"spatial": spatial, "global": overall, "total": spatial + 5 * overall}
+
+
+def annual_means(monthly: np.ndarray) -> np.ndarray:
+    """Return the means (..., year) of months (..., month), the first of which opens a year; a last one may be short."""
+    starts = np.arange(0, monthly.shape[-1], 12)
+    return np.add.reduceat(monthly, starts, axis=-1) / np.diff([*starts, monthly.shape[-1]])
 
 
 def all_metrics(

@@ -36,14 +36,15 @@ to 6 %; pr_nrmse_global of ``variance`` is about 5 % low.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations, product
+from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
 from ..contract import PUBLISHED_TARGETS
 from ..grid import area_mean
-from .metrics import all_metrics, with_score
+from .member_pairs import MemberPairs
+from .metrics import METRICS, with_score
 
 KINDS = ("forced", "member", "variance")
 TREND_MONTHS = 360  # the forced change within these months is taken as linear, per calendar month
@@ -105,6 +106,7 @@ def limit_errors(
     calendar_month: np.ndarray,
     lat: np.ndarray,
     targets: Sequence[str] = PUBLISHED_TARGETS,
+    found: dict[str, dict[str, float]] | None = None,
 ) -> dict[str, dict[str, float]] | None:
     """Estimate the standard errors of `limits`.
 
@@ -112,6 +114,8 @@ def limit_errors(
     ----------
     members, months, calendar_month, lat, targets
         As for `limits`.
+    found : dict, optional
+        What `limits` has returned, if it was called already.
 
     Returns
     -------
@@ -126,7 +130,8 @@ def limit_errors(
     `_share` of that is the estimate's distance from the score. The sign of the weather cancels in the estimate, but
     not in the score, where the standard deviation of a member depends on it; its part is added.
     """
-    found, windows = limits(members, months, calendar_month, lat, targets), _windows(months, members.shape[1])
+    found = found or limits(members, months, calendar_month, lat, targets)
+    windows = _windows(months, members.shape[1])
     if found is None or len(windows) < FEWEST_WINDOWS:
         return None
     thin = slice(None, None, max(1, len(lat) // ROWS_COMPARED))
@@ -175,41 +180,27 @@ def _samples(members, months, calendar_month, lat, change, targets) -> dict[str,
 def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[str, np.ndarray]]:
     """Score the ideal predictions of one variable, fields (member, time, lat, lon), on synthetic truths."""
     count, (forced, fit) = len(fields), _forced(fields, months, calendar_month)
-    scored, pairs = fields[:, months].astype(float), [*combinations(range(count), 2)]
-
-    def weather() -> Iterator[np.ndarray]:
-        return ((scored[j] - scored[k]) / np.sqrt(2) for j, k in pairs)
-
+    scored = fields[:, months].astype(float)
+    members, own, smooth = MemberPairs(scored, lat), scored.std(axis=1), forced.std(axis=0)
+    wanted, of_forced = np.zeros_like(smooth), []
+    for stds in members.stds(forced):
+        wanted += stds.mean(axis=0) / len(members.pairs)
+        of_forced.append(area_mean(np.abs(stds - smooth), lat))
+    of_member = [[area_mean(np.abs(own[j] - own[k]), lat)] for j, k in members.pairs]
     spread, mean = fit.std(axis=0), fit.mean(axis=0)
-    wanted = np.mean([(forced + sign * noise).std(axis=0) for noise in weather() for sign in (1, -1)], axis=0)
     stretched = mean + (fit - mean) * wanted / np.where(spread > 0, spread, 1)
-
-    def score(prediction: np.ndarray) -> dict[str, np.ndarray]:
-        signed = ((noise, -noise) for noise in weather())
-        return _table(
-            [
-                [all_metrics(prediction, forced + e, forced + e / np.sqrt(count), change, lat) for e in row]
-                for row in signed
-            ]
-        )
-
-    member = _table(
-        [
-            [all_metrics(scored[j], scored[k], scored[j] - np.sqrt(1 + 1 / count) * noise, change, lat)]
-            for (j, k), noise in zip(pairs, weather(), strict=True)
-        ]
-    )
-    member["crps"] /= 2
-    return {
-        "forced": score(forced),
-        "member": member,
-        "variance": score(stretched) | {"time_std_mae": member["time_std_mae"] / np.sqrt(2)},
+    found = {
+        "forced": members.scores(np.zeros_like(forced), 1 / np.sqrt(count), change),
+        "variance": members.scores(stretched - forced, 1 / np.sqrt(count), change),
     }
-
-
-def _table(rows: list[list[dict[str, float]]]) -> dict[str, np.ndarray]:
-    """Turn nested lists of metrics into metrics of arrays."""
-    return {name: np.array([[metrics[name] for metrics in row] for row in rows]) for name in rows[0][0]}
+    # a further member is off by the noise of two, of which half the CRPS is left to an ensemble
+    times = {"monthly_rmse": np.sqrt(2), "time_mean_rmse": np.sqrt(2), "crps": 1 / np.sqrt(2)}
+    found["member"] = {
+        name: values[:, :1] * times.get(name, np.sqrt(count + 1)) for name, values in found["forced"].items()
+    }
+    std_mae = {"forced": of_forced, "member": of_member, "variance": np.divide(of_member, np.sqrt(2))}
+    found = {kind: found[kind] | {"time_std_mae": np.array(std_mae[kind])} for kind in KINDS}
+    return {kind: {name: metrics[name] for name in METRICS} | metrics for kind, metrics in found.items()}
 
 
 def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import pytest
 
 from climgru_lib import mini_earth
 from climgru_lib.score import metrics, noise_limits
+from climgru_lib.score.member_pairs import MemberPairs
 
 LAT, N_LON, T, SCORED = np.array([-50.0, 0.0, 50.0]), 6, 372, range(264, 372)
 CALENDAR = np.arange(T) % 12 + 1
@@ -88,6 +89,23 @@ def test_member_limit_of_two_members_is_their_difference():
     # half of the squared difference belongs to either
     assert found["forced"]["tas_monthly_rmse"] == pytest.approx(expected["tas_monthly_rmse"] / np.sqrt(2))
     assert found["forced"]["pr_time_mean_rmse"] == pytest.approx(expected["pr_time_mean_rmse"] / np.sqrt(2))
+
+
+def test_pairs_of_members_score_as_their_fields_do():
+    """The shared sums beside the plain form: every truth made as fields, and scored by `metrics.all_metrics`."""
+    scored = members(np.random.default_rng(6), 4, slice(0, 40))[:, :, 0]  # the last year is cut short
+    forced, share, change = FORCED[:40, 0], 0.5, 1.7
+    departure = 0.4 * (forced - forced.mean(axis=0))
+    pairs = MemberPairs(scored, LAT)
+    found, stds = pairs.scores(departure, share, change), np.stack([*pairs.stds(forced)])
+    for at, (j, k) in enumerate([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]):
+        for column, sign in enumerate((1, -1)):
+            noise = sign * (scored[j] - scored[k]) / np.sqrt(2)
+            mean = forced + share * noise
+            expected = metrics.all_metrics(forced + departure, forced + noise, mean, change, LAT)
+            del expected["time_std_mae"]
+            assert {name: values[at, column] for name, values in found.items()} == pytest.approx(expected, rel=1e-10)
+            np.testing.assert_allclose(stds[at, column], (forced + noise).std(axis=0), rtol=1e-10)
 
 
 @pytest.mark.parametrize("months", [SCORED, range(12, 120), range(120, 240)])
