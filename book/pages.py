@@ -1,8 +1,9 @@
-"""Filling the pages: ``{{ ... }}`` calls a public function of `drawings`, `measured` or `reference`."""
+"""Filling the pages: ``{{ ... }}`` calls a public function of `costs`, `drawings`, `measured` or `reference`."""
 
 import inspect
 import json
 
+import costs
 import drawings
 import measured
 import reference
@@ -10,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 FUNCTIONS = {
     name: function
-    for module in (drawings, measured, reference)
+    for module in (costs, drawings, measured, reference)
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if not name.startswith("_") and function.__module__ == module.__name__
 }

@@ -24,6 +24,8 @@ BENCHES = {
     "predict": "prediction",
     "train": "training",
     "maps": "viewing",
+    "cost": "cost",
+    "budget": "budget",
 }
 #: Trainings that take an hour or more and may run on a store of the user's: run when named alone.
 TRIALS = {"skill": "skill"}
@@ -35,7 +37,7 @@ def run(name: str | None = None, data_path: str | None = None) -> dict[str, Any]
     Parameters
     ----------
     name : str, optional
-        One bench; by default all but `TRIALS`, about ten minutes on two cores.
+        One bench; by default all but `TRIALS`, about a quarter of an hour on two cores.
     data_path : str, optional
         A store for one of `TRIALS`; the timings are of the full embedded one.
 
