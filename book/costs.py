@@ -8,6 +8,7 @@ from measured import markdown
 from scipy.optimize import nnls
 
 from climgru_lib.course.study import results
+from climgru_lib.score.noise_limits import ROWS_COMPARED
 
 SLICE = 24  # months, whose limits the bench takes
 AXES = {"months": "months", "members": "members", "cells": "grid cells", "width": "width"}
@@ -21,9 +22,9 @@ QUANTITIES = {
 }
 #: What a quantity is a sum of, with coefficients that are not negative; `all_rows` tells the terms.
 TERMS = {
-    ("train", "cpu_s"): ("one", "gflop", "pairs_mb", "parameters"),
+    ("train", "cpu_s"): ("one", "gflop", "pairs_mb"),
     ("train", "memory"): ("one", "data_mb", "kept_mb", "pairs_mb", "parameters_mb"),
-    ("limits", "cpu_s"): ("one", "values", "pairs", "pair_values"),
+    ("limits", "cpu_s"): ("one", "values", "pair_windows", "pair_values"),
     ("limits", "memory"): ("one", "values"),
     ("predict", "cpu_s"): ("one", "predicted_gflop", "values_of_one"),
     ("predict", "memory"): ("one", "values_of_one", "parameters_mb"),
@@ -32,19 +33,22 @@ NAMES = {
     "one": "whatever the size",
     "gflop": "a GFLOP of network and gradient",
     "pairs_mb": "a MB of targets in a batch",
-    "parameters": "a million parameters",
     "data_mb": "a MB of tensors",
     "kept_mb": "a MB kept for the gradient",
     "parameters_mb": "a MB of parameters",
     "values": "a million values (months x members x cells)",
-    "pairs": "a pair of members",
-    "pair_values": "a million values of pairs (slice x pairs x cells)",
+    "pair_windows": "a pair of members in the slice or a window",
+    "pair_values": "a million values of pairs (pairs x months x cells, thinned in the windows)",
     "predicted_gflop": "a GFLOP of the network",
     "values_of_one": "a million months x cells",
 }
 #: Label, scenarios, and runs of what is planned.
-PLANS = {"climateset": ("ClimateSet, 36 models", 5, 36), "fine": ("0.25 degrees, 100 members", 4, 1)}
-EPOCHS, BATCH = 5, 48  # of `compact-final`: months of targets in a step
+PLANS = {
+    "climateset": ("ClimateSet, 36 models", 5, 36),
+    "fine": ("0.25 degrees, 100 members", 4, 1),
+    "fine, small batches": ("the same, one run of 6 months a step", 4, 1),
+}
+EPOCHS = 5  # of `compact-final`
 
 
 @cache
@@ -52,17 +56,21 @@ def all_rows() -> pd.DataFrame:
     """Return what the bench has left, with the terms of all laws; ``memory`` is beyond the imports, MB."""
     found = pd.read_csv(results.FOLDER / "cost.csv")
     found["cells"] = [int(np.prod([int(part) for part in grid.split("x")])) for grid in found["grid"]]
+    found["batch"] = found["runs"] * found["run_length"]
     counts = found[found["task"] == "train"].drop_duplicates(["grid", "width"]).set_index(["grid", "width"])
-    sizes = pd.MultiIndex.from_frame(found[["grid", "width"]])
-    for name in ("gflop", "parameters"):  # neither depends on months or members
-        found[name] = counts[name].reindex(sizes).values
+    counts = counts.reindex(pd.MultiIndex.from_frame(found[["grid", "width"]]))
+    found["parameters"] = counts["parameters"].values
+    found["predicted_gflop"] = (
+        found["months"] * (counts["gflop"] / counts["batch"]).values / 3
+    )  # two are the gradient's
     found["memory"] = found["peak_mb"] - found["imports_mb"]
     found["one"], found["parameters_mb"] = 1.0, 4 * found["parameters"]
     found["values_of_one"] = found["months"] * found["cells"] / 1e6
     found["values"] = found["values_of_one"] * found["members"]
-    found["pairs"] = found["members"] * (found["members"] - 1) / 2
-    found["pair_values"] = found["pairs"] * SLICE * found["cells"] / 1e6
-    found["predicted_gflop"] = found["gflop"] / 3 * found["months"] / BATCH  # the gradient is two thirds
+    pairs, windows = found["members"] * (found["members"] - 1) / 2, found["months"] // SLICE
+    thinned = [max(1, int(grid.split("x")[0]) // ROWS_COMPARED) ** 2 for grid in found["grid"]]
+    found["pair_windows"] = pairs * (1 + windows)
+    found["pair_values"] = pairs * SLICE * found["cells"] * (1 + windows / thinned) / 1e6
     return found
 
 
@@ -100,7 +108,7 @@ def measured_sizes(task: str) -> str:
     lines = []
     for _, row in _measured(task).iterrows():
         axis = row["axis"]
-        size = "the base" if axis == "base" else f"{row[axis]} {axis}" if axis != "grid" else f"grid {row['grid']}"
+        size = "the base" if axis == "base" else f"{axis} {row[axis]}"
         lines.append([size, *(_short(row[name]) for name in ("cpu_s", "wall_s", "peak_mb", "memory"))])
     return markdown(["size", "CPU s", "wall s", "peak MB", "beyond the imports"], lines)
 
@@ -147,15 +155,27 @@ def memory_of_training(plan: str) -> dict[str, float]:
 
 
 def largest(plan: str) -> str:
-    """Return the largest part of the memory of training a plan."""
+    """Return the largest part of the memory of training a plan, with its size."""
     parts = memory_of_training(plan)
-    return max(parts, key=parts.get)
+    part = max(parts, key=parts.get)
+    return f"{part} ({_short(parts[part])} GB)"
+
+
+def of_a_step(plan: str) -> str:
+    """Return the memory of training a plan less the data, GB."""
+    _, *parts = memory_of_training(plan).values()
+    return _short(sum(parts))
+
+
+def duration(plan: str, what: str) -> str:
+    """Return `hours` as text."""
+    return _short(hours(plan, what))
 
 
 def hours(plan: str, what: str) -> float:
     """Return the hours of one core that all runs of a plan take: to train, score (``limits``) or predict."""
     _, scenarios, runs = PLANS[plan]
-    steps = EPOCHS * _row(plan)["months"] / BATCH if what == "train" else 1
+    steps = EPOCHS * _row(plan)["months"] / _row(plan)["batch"] if what == "train" else 1
     return runs * scenarios * steps * beyond(plan, what, "cpu_s") / 3600
 
 
@@ -170,7 +190,7 @@ def plans() -> str:
     lines.append(["CPU s: a step of training", *(_short(beyond(plan, "train", "cpu_s")) for plan in PLANS)])
     told = {"train": f"training, {EPOCHS} epochs", "limits": f"noise limits of {SLICE} months", "predict": "predicting"}
     for what, label in told.items():
-        lines.append([f"hours of one core: {label}", *(_short(hours(plan, what)) for plan in PLANS)])
+        lines.append([f"hours of one core: {label}", *(duration(plan, what) for plan in PLANS)])
     return markdown(["", *(label for label, _, _ in PLANS.values())], lines)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -165,7 +166,7 @@ class Weather:
         """
         out = np.empty(prediction.shape, dtype=np.float32)
         for start in range(-int(rng.integers(BLOCK_MONTHS)), len(out), BLOCK_MONTHS):
-            sources = _blocks(self.records, (calendar_month[0] - 1 + start) % 12 + 1)
+            sources = self._openings[(calendar_month[0] - 1 + start) % 12 + 1]
             residual, first = sources[rng.integers(len(sources))]
             rows = slice(max(start, 0), min(start + BLOCK_MONTHS, len(out)))
             out[rows] = residual[first + rows.start - start : first + rows.stop - start]
@@ -173,6 +174,11 @@ class Weather:
         out += prediction
         np.maximum(out[:, PR], 0, out=out[:, PR])
         return out
+
+    @cached_property
+    def _openings(self) -> dict[int, list[tuple[np.ndarray, int]]]:
+        """The blocks that a draw may take, by the calendar month that they open with."""
+        return {opening: _blocks(self.records, opening) for opening in range(1, 13)}
 
     def share_of_means(self, months: int) -> np.ndarray:
         """Return the share of the variance of weather that is left in means over a number of months, shape (target,).

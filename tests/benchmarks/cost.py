@@ -49,13 +49,15 @@ SCORED = 24  # months of the slice whose limits are taken
 
 @dataclass(frozen=True)
 class Size:
-    """Months, members and grid of one scenario, the width of the network, and the processes that train it."""
+    """Months, members and grid of one scenario, the width of the network, its batches, and who trains it."""
 
     months: int = 120
     members: int = 3
     grid: str = "48x72"
     width: int = 8
     processes: int = 1
+    runs: int = 2
+    run_length: int = 24
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,7 +76,11 @@ AXES = {
 #: Trained by the command's own way, which a launcher begins; long enough for some steps of full batches.
 LAUNCHED = [Size(months=480, processes=count) for count in (1, 2)]
 #: Sizes that are counted alone: ClimateSet's 250 km, and 0.25 degrees with 100 members.
-PLANNED = {"climateset": Size(1032, 1, "96x144"), "fine": Size(1032, 100, "720x1440")}
+PLANNED = {
+    "climateset": Size(1032, 1, "96x144"),
+    "fine": Size(1032, 100, "720x1440"),
+    "fine, small batches": Size(1032, 100, "720x1440", runs=1, run_length=6),
+}
 
 
 def recipe(width: int) -> Recipe:
@@ -96,7 +102,7 @@ def counted(size: Size) -> dict[str, float]:
     """
     from torch.utils.flop_counter import FlopCounterMode  # with a compiler, which no other measurement shall hold
 
-    chosen, (rows, columns) = recipe(size.width), size.shape
+    (rows, columns), chosen = size.shape, replace(recipe(size.width), runs=size.runs, run_length=size.run_length)
     # of the published batch norm, whose sizes are the same, there is a form without values
     chosen = replace(chosen, architecture={**chosen.architecture, "norm": "batch"})
     lat, kept = regular_grid(size.grid)["lat"], {}
