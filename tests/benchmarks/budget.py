@@ -6,8 +6,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,11 +22,14 @@ from climgru_lib.predict.emulator import Emulator
 from climgru_lib.score.evaluation import score_slice
 from climgru_lib.training.batches import RunSampler
 from climgru_lib.training.recipes import named
+from climgru_lib.training.settings import with_settings
 
 from .measure import in_child
 
 SSP, LAST = "ssp126", 24
 SPLIT = Split("budget", (Stretch(SSP, -LAST),), (Stretch(SSP, -LAST),))
+#: Settings with which a step takes less memory.
+SMALLER = [("runs=1", "run_length=12"), ("runs=1", "architecture.strides=[2,2,2,1]")]
 STEPS, PAUSE = 8, 0.02  # s between looks at the memory
 
 
@@ -46,15 +47,15 @@ class Watch(threading.Thread):
             self.peak_mb = max(self.peak_mb, int(line.split()[1]) * 1024 / 1e6)
 
 
-def trained_and_scored(path: Path, budget: int | None, **settings: int) -> dict[str, float]:
+def trained_and_scored(path: Path, budget: int | None, *settings: str) -> dict[str, float]:
     """Do some steps of training on batches as they come, then score the last months; return times and memory.
 
-    ``settings`` change fields of the recipe.
+    ``settings`` change the recipe, as ``--set`` does.
     """
     torch.set_num_threads(1)
     watch = Watch()
     watch.start()
-    recipe = replace(named("compact-final"), **settings)
+    recipe = with_settings(named("compact-final"), settings)
     data = tensors.prepare(store.open_dataset(path), recipe.season, SPLIT, budget)
     trainee = Trainee(recipe, data, torch.device("cpu"), steps=STEPS + 1)
     sampler = RunSampler(data, recipe, seed=0, device=torch.device("cpu"))
@@ -85,12 +86,9 @@ def rows(months: int = 480, grid: str = "192x288", budget: int = 300_000_000, ou
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.zarr"
         in_child(_write, path, months, grid)
-        few, small = f"{budget / 1e6:.0f} MB", {"runs": 1, "run_length": 12}
-        labels = {
-            "all": in_child(trained_and_scored, path, None),
-            few: in_child(trained_and_scored, path, budget),
-            f"{few}, one run of 12 months a step": in_child(partial(trained_and_scored, **small), path, budget),
-        }
+        few = f"{budget / 1e6:.0f} MB"
+        cases = {"all": (None,), few: (budget,)} | {f"{few}, {' '.join(more)}": (budget, *more) for more in SMALLER}
+        labels = {label: in_child(trained_and_scored, path, *case) for label, case in cases.items()}
     for label, one in labels.items():
         facts = {name: value for name, value in one.items() if name != "pairs/s"}
         yield Row(f"{grid}, {label} of the data in memory: training", "/s", [one["pairs/s"]], facts=facts)
