@@ -288,6 +288,26 @@ def test_notebook_10_tells_the_score_at_full_size():
     assert f"352.9 million after six epochs on the same split ({score:.3f}, one run" in prose_of("10_what_we_learned")
 
 
+def test_notebooks_tell_what_the_leak_is_worth():
+    rows = rows_of("leak").pivot_table(index="seed", columns=["label", "split"], values=["score", "tas_time_mean_rmse"])
+    told, gains = [], {}
+    for label, so in (("5 epochs", "without the leak and {} with it"), ("20 epochs", "and {}")):
+        scores = rows["score"][label]
+        told.append(f"{scores['clean'].mean():.3f} {so.format(f'{scores.published.mean():.3f}')} after {label[:-7]}")
+        gains[label] = scores["clean"] - scores["published"]
+    worth = {label: f"{gain.mean():.3f} ± {gain.std() / 3**0.5:.3f}" for label, gain in gains.items()}
+    text = prose_of("07b_audit")
+    assert f"scores {told[0]} epochs, {told[1]}: a gain of {worth['5 epochs']} and of {worth['20 epochs']}." in text
+    means = rows["tas_time_mean_rmse"]["20 epochs"].mean()
+    assert f"{means.published:.2f} K off instead of {means.clean:.2f} K" in text
+    share = (means.clean - means.published) / 2 / gains["20 epochs"].mean()  # two variables share the score
+    assert share == pytest.approx(0.75, abs=0.03)
+    assert f"worth {worth['20 epochs']} to `compact-final` after 20 epochs" in prose_of("10_what_we_learned")
+    for name, published in (("core", "GRU (published)"), ("encoder", "CNN (published)"), ("tas-loss", "L1")):
+        scores = results.rows(name, "clean").groupby("label")["score"].mean()
+        assert scores[published] - scores.min() < gains["20 epochs"].mean()
+
+
 def test_the_spread_of_a_study_by_hand():
     rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
     frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)
