@@ -21,8 +21,11 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from xarray import Dataset
+
     from ..data.tensors import EmulationData
     from ..predict.ensemble import StochasticEmulator
+    from ..training.recipe import Recipe
 
 
 def add(parsers) -> None:
@@ -109,7 +112,9 @@ def train(args: Namespace) -> None:
         set_threads(args)
         recipe = with_settings(recipe, args.settings)
     with doing(READING):
-        prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split, args.memory_budget)
+        dataset = store.open_dataset(args.data)
+        recipe = _on_step_of(dataset, recipe)
+        prepared = tensors.prepare(dataset, recipe.season, split, args.memory_budget)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, logger=args.logger, **compute)
     if not processes.is_first():
@@ -123,6 +128,16 @@ def train(args: Namespace) -> None:
             raise
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
+
+
+def _on_step_of(dataset: Dataset, recipe: Recipe) -> Recipe:
+    """Return a recipe without its seasonal encoding where the data are annual, and say so."""
+    from ..contract import step_of
+
+    suited = recipe.on(step_of(dataset))
+    if suited != recipe and processes.is_first():
+        print(f"the data are annual: {recipe.name} is trained without its seasonal encoding ({recipe.season})")
+    return suited
 
 
 def evaluate(args: Namespace) -> None:

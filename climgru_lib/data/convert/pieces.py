@@ -93,7 +93,7 @@ def _alone(dataset: xr.Dataset, name: str) -> xr.Dataset:
 def _pieces(field: Field, dataset: xr.Dataset, notes: list[str]) -> list[Piece]:
     variable = field.variable
     try:
-        dataset, said = layout.months_by_bounds(dataset)
+        dataset, said = layout.dated_by_bounds(dataset)
         notes += [f"{variable}: {line}" for line in said]
         months, calendar = _months(dataset)
         _note_dropped(field, dataset, notes)
