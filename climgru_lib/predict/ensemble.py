@@ -50,7 +50,7 @@ class StochasticEmulator:
         self.emulator, self.data = emulator, data
         self.calendar_month = data.calendar_month[emulator.first :]
         self.mean = lru_cache(maxsize=1)(self._mean)
-        self.weather = Weather.fit(self._training(), data.lat)
+        self.weather = Weather.fit(self._training(), data.lat, data.step.value)
 
     @classmethod
     def open(cls, run_dir: str | Path, dataset: xr.Dataset) -> StochasticEmulator:
