@@ -66,7 +66,7 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
         out = xr.Dataset(fields, coords=coords, attrs=dataset.attrs | ({NOTES: notes} if notes else {}))
     except ValueError as error:
         raise DataError(f"the variables do not share one grid: {str(error).splitlines()[0]}") from error
-    return out.assign_coords(ssp=out["ssp"].astype(str))
+    return out.assign_coords(ssp=np.array(out["ssp"].values.tolist()).astype(str))
 
 
 def on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
