@@ -122,7 +122,7 @@ def train(args: Namespace) -> None:
     try:
         with doing("scoring"):
             scores = evaluate(args.run_dir, prepared)
-        _show({recipe.name: scores})
+        _show({recipe.name: scores}, prepared)
     except InputError as error:
         if isinstance(error, Diverged):
             raise
@@ -171,7 +171,7 @@ def evaluate(args: Namespace) -> None:
             loaded_by_other = other.load(dataset, None, args.memory_budget)
             judged[f"{other.recipe.name} ({args.against})"] = (args.against, loaded_by_other, split, other)
         tables = {name: evaluate(*of_run) for name, of_run in judged.items()}
-    _show(tables)
+    _show(tables, loaded)
     if args.metrics == "climatebench":
         from ..score import climatebench
 
@@ -243,8 +243,11 @@ def predict(args: Namespace) -> None:
     print(f"wrote {written}")
 
 
-def _show(scores: dict[str, list[dict]]) -> None:
+def _show(scores: dict[str, list[dict]], data: EmulationData) -> None:
     """Print scores beside their limits, 100 columns wide."""
+    from ..contract import Step
     from ..score.tables import score_table, to_text
 
+    if data.step is Step.YEAR:
+        print("scores of annual means: a month is a year here, and none compares with a score of monthly data")
     print(to_text(score_table(scores)))

@@ -34,7 +34,9 @@ def check_time(dataset: xr.Dataset) -> list[str]:
     if steps.size:
         labels = month_labels(dataset)
         here, there = labels[steps[0]], labels[steps[0] + 1]
-        return [f"time is not monthly and contiguous: {here} is followed by {there}; give every month, or every year, once"]
+        return [
+            f"time is not monthly and contiguous: {here} is followed by {there}; give every month, or every year, once"
+        ]
     return []
 
 

@@ -114,7 +114,9 @@ def dated_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
     by_bounds = dataset.assign_coords(time=("time", middle))
     if step is Step.MONTH and step_of(by_bounds) is Step.YEAR:
         raise DataError(f"{bounds.name} spans one month of each year; give all months, or the means of whole years")
-    if all(one.year == other.year and (step is Step.YEAR or one.month == other.month) for one, other in zip(middle, stamps)):
+    if all(
+        one.year == other.year and (step is Step.YEAR or one.month == other.month) for one, other in zip(middle, stamps)
+    ):
         return dataset, []
     first = f"{middle[0]:%Y-%m}" if step is Step.MONTH else f"{middle[0]:%Y}"
     note = (

@@ -44,8 +44,9 @@ class Series:
     """Scenarios of one data set as tensors, in the units that its subclass tells.
 
     ``channels`` of the inputs are the forcings of the data set, then those of the encoding ``season``; ``targets`` are
-    what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
-    and ``lon`` degrees. With the ``step`` of a year ``months`` are labels ``YYYY``, and ``calendar_month`` is 1. ``suspicions`` are lines on what may not be right in the data, or was converted.
+    what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12; with the ``step``
+    of a year ``months`` are labels ``YYYY``, and ``calendar_month`` is 1. ``lat`` and ``lon`` are degrees.
+    ``suspicions`` are lines on what may not be right in the data, or was converted.
     """
 
     scenarios: dict[str, Scenario]

@@ -70,7 +70,7 @@ def oriented(field: xr.DataArray) -> xr.DataArray:
 def is_annual(dataset: xr.Dataset) -> bool:
     """Tell whether the dates of a file stand for years: one a year, and its bounds or attributes say so.
 
-    Without them a date a year is that of a month, as in a file of Januaries; but data sets of the contract hold no such.
+    Without them a date a year is that of a month, as in a file of Januaries; data sets of the contract are none.
     """
     try:
         if contract.step_of(dataset) is not contract.Step.YEAR:

@@ -77,7 +77,9 @@ class Emulator:
         """
         own, step = trained_step(self.run), step_of(dataset)
         if step is not own:
-            raise InputError(f"the run was trained on {own.unit}, the data have {step.unit}; give data of the same kind")
+            raise InputError(
+                f"the run was trained on {own.unit}, the data have {step.unit}; give data of the same kind"
+            )
         dataset = self._aligned(self._own_variables(dataset))
         return load(dataset, self.recipe.season, scenarios, memory_budget, targets).normalise(self.normalizer)
 

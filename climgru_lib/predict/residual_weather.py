@@ -118,7 +118,9 @@ class Weather:
         months = np.concatenate([record.calendar_month for record in records])
         tas = np.concatenate([record.tas for record in records])
         season = np.array([tas[months == month].mean() for month in openings])
-        squares = np.zeros((steps_per_year, 2, *records[0].residual.shape[1:]))  # of residuals: their sum, and that times warming
+        squares = np.zeros(
+            (steps_per_year, 2, *records[0].residual.shape[1:])
+        )  # of residuals: their sum, and that times warming
         for record, month in ((record, month) for record in records for month in openings):
             at = record.calendar_month == month
             weights = np.stack([np.ones(at.sum()), record.tas[at] - season[month - 1]])

@@ -130,7 +130,8 @@ def limit_errors(
     `_share` of that is the estimate's distance from the score. The sign of the weather cancels in the estimate, but
     not in the score, where the standard deviation of a member depends on it; its part is added.
     """
-    found, windows = limits(members, months, calendar_month, lat, targets, step), _windows(months, members.shape[1], step)
+    found = limits(members, months, calendar_month, lat, targets, step)
+    windows = _windows(months, members.shape[1], step)
     if found is None or len(windows) < FEWEST_WINDOWS:
         return None
     thin = slice(None, None, max(1, len(lat) // ROWS_COMPARED))
@@ -221,9 +222,7 @@ def _table(rows: list[list[dict[str, float]]]) -> dict[str, np.ndarray]:
     return {name: np.array([[metrics[name] for metrics in row] for row in rows]) for name in rows[0][0]}
 
 
-def _forced(
-    fields: np.ndarray, months: range, calendar_month: np.ndarray, step: Step
-) -> tuple[np.ndarray, np.ndarray]:
+def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the forced response of a slice from fields (member, time, lat, lon): a line per calendar month.
 
     The mean of the members' fits, returned second, varies more than f by the noise of the fits. Their covariance is

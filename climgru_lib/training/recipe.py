@@ -245,9 +245,7 @@ class Recipe:
         """Return the recipe for data of a step length: for years, which know no season, without its encoding."""
         return replace(self, season="none") if step is Step.YEAR else self
 
-    def build(
-        self, n_channels: int, grid: tuple[int, int], n_targets: int = 2, step: Step = Step.MONTH
-    ) -> nn.Module:
+    def build(self, n_channels: int, grid: tuple[int, int], n_targets: int = 2, step: Step = Step.MONTH) -> nn.Module:
         """Build the untrained model.
 
         Parameters

@@ -179,11 +179,12 @@ def _shared_months(groups: Mapping[tuple, list[Piece]], step: Step, notes: list[
     if first > last:
         raise InputError(
             f"no {step.name.lower()} is there in all files: {ends[1]} of {ends[0]} ends in {label(last, step)}, "
-            f"{begins[1]} of {begins[0]} begins in {label(first, step)}; convert such scenarios apart, by naming their files"
+            f"{begins[1]} of {begins[0]} begins in {label(first, step)}; convert such scenarios apart, by naming "
+            "their files"
         )
     if len(set(spans.values())) > 1:
         notes.append(
-            f"{step.unit} kept: {label(first, step)} .. {label(last, step)}, which all have ({begins[1]} of {begins[0]} begins, "
-            f"{ends[1]} of {ends[0]} ends there)"
+            f"{step.unit} kept: {label(first, step)} .. {label(last, step)}, which all have "
+            f"({begins[1]} of {begins[0]} begins, {ends[1]} of {ends[0]} ends there)"
         )
     return np.arange(first, last + 1)

@@ -232,7 +232,9 @@ def _forcing(found: Found, keys: list[tuple], name: str, supplements: Supplement
     if name != "CO2":
         notes.append(f"{name} is the total of its maps in {VARIABLES[name].units[0]}")
         return rate
-    notes.append(f"CO2 is {supplements.co2_before:g} Gt and the sum of its maps up to the end of each {found.step.name.lower()}")
+    notes.append(
+        f"CO2 is {supplements.co2_before:g} Gt and the sum of its maps up to the end of each {found.step.name.lower()}"
+    )
     return supplements.co2_before + np.cumsum(rate) / found.step.value
 
 
