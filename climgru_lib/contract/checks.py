@@ -27,15 +27,18 @@ def check_time(dataset: xr.Dataset) -> list[str]:
         if step_of(dataset) is Step.YEAR:
             return []
         time = dataset["time"].dt
-        count = time.year.values * 12 + time.month.values
+        year, month = time.year.values, time.month.values
     except (AttributeError, TypeError):
         return ["time holds no dates; give it units such as 'days since 2015-01-15' and a calendar"]
-    steps = np.flatnonzero(np.diff(count) != 1)
+    months = np.diff(year * 12 + month)
+    meant = Step.YEAR if months.size and np.median(months) == 12 else Step.MONTH
+    steps = np.flatnonzero((np.diff(year) if meant is Step.YEAR else months) != 1)
     if steps.size:
-        labels = month_labels(dataset)
+        labels = [f"{y:04d}" if meant is Step.YEAR else f"{y:04d}-{m:02d}" for y, m in zip(year, month)]
         here, there = labels[steps[0]], labels[steps[0] + 1]
         return [
-            f"time is not monthly and contiguous: {here} is followed by {there}; give every month, or every year, once"
+            f"time is not {'annual' if meant is Step.YEAR else 'monthly'} and contiguous: {here} is followed by "
+            f"{there}; give every {meant.name.lower()} once"
         ]
     return []
 
