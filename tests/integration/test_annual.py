@@ -109,7 +109,7 @@ def test_a_month_of_each_year_is_no_year(raw, tmp_path):
 def test_a_damaged_year_is_found(raw, tmp_path):
     damaged = raw.copy(deep=True)
     damaged["tas"][2, 20, 1] += 6 * np.where(np.arange(12) % 2, 1, -1)
-    with pytest.raises(DataError, match="tas of ssp370 in 2035 lies .* from the years around it"):
+    with pytest.raises(DataError, match=r"tas of ssp370 in 2035 lies .* from the years around it"):
         check_whole(write_store(damaged, tmp_path / "damaged.zarr"))
 
 
@@ -123,6 +123,13 @@ def test_splits_count_years(climatology):
         splits.Split("odd", (splits.Stretch("ssp126", -18),), ()).on(Step.YEAR)
     with pytest.raises(InputError, match="counts years, the data have months"):
         splits.named("clean").on(Step.YEAR).on(Step.MONTH)
+
+
+def test_scores_say_that_they_are_of_years(climatology, path, capsys):
+    assert main(["evaluate", str(climatology), "--data", str(path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "scores of annual means: a month is a year here, and none compares with a score of monthly data"
+    assert "ssp370 2045..2054" in told
 
 
 def test_climatology_and_its_scores_by_hand(climatology, raw, dataset):
