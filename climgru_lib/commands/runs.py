@@ -21,8 +21,11 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from xarray import Dataset
+
     from ..data.tensors import EmulationData
     from ..predict.ensemble import StochasticEmulator
+    from ..training.recipe import Recipe
 
 
 def add(parsers) -> None:
@@ -109,7 +112,9 @@ def train(args: Namespace) -> None:
         set_threads(args)
         recipe = with_settings(recipe, args.settings)
     with doing(READING):
-        prepared = tensors.prepare(store.open_dataset(args.data), recipe.season, split, args.memory_budget)
+        dataset = store.open_dataset(args.data)
+        recipe = _on_step_of(dataset, recipe)
+        prepared = tensors.prepare(dataset, recipe.season, split, args.memory_budget)
     compute = {"device": args.device, "precision": args.precision}
     fit.train(recipe, prepared, args.run_dir, seed=args.seed, resume=args.resume, logger=args.logger, **compute)
     if not processes.is_first():
@@ -117,12 +122,22 @@ def train(args: Namespace) -> None:
     try:
         with doing("scoring"):
             scores = evaluate(args.run_dir, prepared)
-        _show({recipe.name: scores})
+        _show({recipe.name: scores}, prepared)
     except InputError as error:
         if isinstance(error, Diverged):
             raise
         print(f"not scored: {error}")
     print(f"finished {args.run_dir}; predict with `climgru predict {args.run_dir} --data {args.data} --ssp ...`")
+
+
+def _on_step_of(dataset: Dataset, recipe: Recipe) -> Recipe:
+    """Return a recipe without its seasonal encoding where the data are annual, and say so."""
+    from ..contract import step_of
+
+    suited = recipe.on(step_of(dataset))
+    if suited != recipe and processes.is_first():
+        print(f"the data are annual: {recipe.name} is trained without its seasonal encoding ({recipe.season})")
+    return suited
 
 
 def evaluate(args: Namespace) -> None:
@@ -156,7 +171,7 @@ def evaluate(args: Namespace) -> None:
             loaded_by_other = other.load(dataset, None, args.memory_budget)
             judged[f"{other.recipe.name} ({args.against})"] = (args.against, loaded_by_other, split, other)
         tables = {name: evaluate(*of_run) for name, of_run in judged.items()}
-    _show(tables)
+    _show(tables, loaded)
     if args.metrics == "climatebench":
         from ..score import climatebench
 
@@ -228,8 +243,11 @@ def predict(args: Namespace) -> None:
     print(f"wrote {written}")
 
 
-def _show(scores: dict[str, list[dict]]) -> None:
+def _show(scores: dict[str, list[dict]], data: EmulationData) -> None:
     """Print scores beside their limits, 100 columns wide."""
+    from ..contract import Step
     from ..score.tables import score_table, to_text
 
+    if data.step is Step.YEAR:
+        print("scores of annual means: a month is a year here, and none compares with a score of monthly data")
     print(to_text(score_table(scores)))

@@ -5,12 +5,12 @@ from .checks import (
     check_time,
     check_units,
     check_values,
-    month_labels,
     scenario_fields,
     withheld_maps,
 )
 from .errors import DataError, DataWarning, InputError, warnings_on_stderr
 from .layout import NOTES, standardise
+from .steps import Step, month_labels, step_of
 from .variables import PUBLISHED_FORCINGS, PUBLISHED_TARGETS, SCENARIOS, SECONDS_PER_DAY, VARIABLES, Variable, of_role
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "InputError",
+    "Step",
     "Variable",
     "check",
     "check_time",
@@ -32,6 +33,7 @@ __all__ = [
     "of_role",
     "scenario_fields",
     "standardise",
+    "step_of",
     "warnings_on_stderr",
     "withheld_maps",
 ]

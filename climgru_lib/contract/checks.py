@@ -1,6 +1,6 @@
 """The data contract: names, dimensions, units and plausible ranges of a climgru data set.
 
-A data set of the contract holds monthly CMIP6-like fields for several scenarios (``ssp``) and members
+A data set of the contract holds monthly or annual CMIP6-like fields for several scenarios (``ssp``) and members
 (``member_id``): forcings as maps or global series, and targets, as `variables.VARIABLES` has them. The checks return
 one plain line per problem: what is wrong, where, and how to mend it.
 """
@@ -14,30 +14,32 @@ import numpy as np
 
 from .errors import DataError
 from .layout import standardise
+from .steps import Step, month_labels, step_of
 from .variables import PACKING, VARIABLES
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def month_labels(dataset: xr.Dataset) -> np.ndarray:
-    """Return the months of a data set as ``YYYY-MM``, array of str, shape (time,)."""
-    time = dataset["time"].dt
-    return np.array([f"{year:04d}-{month:02d}" for year, month in zip(time.year.values, time.month.values)])
-
-
 def check_time(dataset: xr.Dataset) -> list[str]:
-    """Return a problem if the months are not contiguous; the list is empty otherwise."""
+    """Return a problem if the time axis is neither contiguous months nor contiguous years, else an empty list."""
     try:
+        if step_of(dataset) is Step.YEAR:
+            return []
         time = dataset["time"].dt
-        count = time.year.values * 12 + time.month.values
+        year, month = time.year.values, time.month.values
     except (AttributeError, TypeError):
         return ["time holds no dates; give it units such as 'days since 2015-01-15' and a calendar"]
-    steps = np.flatnonzero(np.diff(count) != 1)
+    months = np.diff(year * 12 + month)
+    meant = Step.YEAR if months.size and np.median(months) == 12 else Step.MONTH
+    steps = np.flatnonzero((np.diff(year) if meant is Step.YEAR else months) != 1)
     if steps.size:
-        labels = month_labels(dataset)
+        labels = [f"{y:04d}" if meant is Step.YEAR else f"{y:04d}-{m:02d}" for y, m in zip(year, month)]
         here, there = labels[steps[0]], labels[steps[0] + 1]
-        return [f"time is not monthly and contiguous: {here} is followed by {there}; give every month once"]
+        return [
+            f"time is not {'annual' if meant is Step.YEAR else 'monthly'} and contiguous: {here} is followed by "
+            f"{there}; give every {meant.name.lower()} once"
+        ]
     return []
 
 

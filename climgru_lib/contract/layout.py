@@ -1,4 +1,4 @@
-"""Bringing the layouts that stores come in to that of the library: names, order, grid, months."""
+"""Bringing the layouts that stores come in to that of the library: names, order, grid, months or years."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import DataError
+from .steps import Step, step_of
 from .variables import VARIABLES, of_role
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 DIMS = ("ssp", "time", "member_id", "lat", "lon")
 NOTES = "notes"  # attribute: what was changed on opening, told to the user and stored with a run
-MONTH_DAYS = (27, 32)
+DAYS = {Step.MONTH: (27, 32), Step.YEAR: (359, 367)}
 
 
 def standardise(dataset: xr.Dataset) -> xr.Dataset:
@@ -30,8 +31,8 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     Dataset
         The variables of `VARIABLES` that are there, in its order; dims ``ssp, time, member_id, lat, lon``. SO2 and BC,
         whose own grid differs from that of tas by less than half a cell, are put on ``lat, lon`` by position. Without
-        any target, the published ones are there as withheld. A month is that within ``time_bnds``, where these are
-        given.
+        any target, the published ones are there as withheld. A month, or a year, is that within ``time_bnds``, where
+        these are given.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
     missing = [name for name in needed if name not in dataset]
     if missing and missing != list(of_role("target", needed)):
         raise DataError(f"variables missing: {', '.join(missing)}; the contract needs {', '.join(needed)}")
-    dataset, notes = months_by_bounds(on_lat_lon(dataset))
+    dataset, notes = dated_by_bounds(on_lat_lon(dataset))
     fields = {name: _by_position(name, dataset[name]) for name in VARIABLES if name in dataset}
     if missing:
         dataset, withheld = _withheld(dataset, missing)
@@ -65,7 +66,7 @@ def standardise(dataset: xr.Dataset) -> xr.Dataset:
         out = xr.Dataset(fields, coords=coords, attrs=dataset.attrs | ({NOTES: notes} if notes else {}))
     except ValueError as error:
         raise DataError(f"the variables do not share one grid: {str(error).splitlines()[0]}") from error
-    return out.assign_coords(ssp=out["ssp"].astype(str))
+    return out.assign_coords(ssp=np.array(out["ssp"].values.tolist()).astype(str))
 
 
 def on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
@@ -96,23 +97,32 @@ def _separated(name: str, wide: xr.DataArray, dim: str) -> np.ndarray:
     return values[:, 0]
 
 
-def months_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
-    """Date months by the middle of their bounds where the stamps lie in another month, as at the period's end."""
+def dated_by_bounds(dataset: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+    """Date steps by the middle of their bounds where the stamps lie in another one, as at the period's end."""
     names = [dataset["time"].attrs.get("bounds"), "time_bnds", "time_bounds"] if "time" in dataset.variables else []
     bounds = next((dataset[name] for name in names if name in dataset.variables), None)
     if bounds is None or bounds.ndim != 2 or bounds.dtype != object or dataset["time"].dtype != object:
         return dataset, []
     lower, upper = bounds.transpose("time", ...).values.T
     days = np.array([(end - start).days for start, end in zip(lower, upper)])
-    if not ((days >= MONTH_DAYS[0]) & (days <= MONTH_DAYS[1])).all():
-        raise DataError(f"{bounds.name} spans {days.min()} to {days.max()} days; the contract needs monthly means")
+    step = next((step for step, (low, high) in DAYS.items() if ((days >= low) & (days <= high)).all()), None)
+    if step is None:
+        raise DataError(
+            f"{bounds.name} spans {days.min()} to {days.max()} days; the contract needs means of months, or of years"
+        )
     middle, stamps = lower + (upper - lower) / 2, dataset["time"].values
-    if all((one.year, one.month) == (other.year, other.month) for one, other in zip(middle, stamps)):
+    by_bounds = dataset.assign_coords(time=("time", middle))
+    if step is Step.MONTH and step_of(by_bounds) is Step.YEAR:
+        raise DataError(f"{bounds.name} spans one month of each year; give all months, or the means of whole years")
+    if all(
+        one.year == other.year and (step is Step.YEAR or one.month == other.month) for one, other in zip(middle, stamps)
+    ):
         return dataset, []
+    first = f"{middle[0]:%Y-%m}" if step is Step.MONTH else f"{middle[0]:%Y}"
     note = (
-        f"the time stamps lie outside of their months; the months are those of {bounds.name}, from {middle[0]:%Y-%m} on"
+        f"the time stamps lie outside of their {step.unit}; the {step.unit} are those of {bounds.name}, from {first} on"
     )
-    return dataset.assign_coords(time=("time", middle)), [note]
+    return by_bounds, [note]
 
 
 def _withheld(dataset: xr.Dataset, names: list[str]) -> tuple[xr.Dataset, dict[str, xr.DataArray]]:

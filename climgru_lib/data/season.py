@@ -3,7 +3,7 @@
 ``published`` is the sixth input channel of the published method; its amplitude is largest on both sides of the
 equator, where it jumps, and vanishes at the poles, and one cosine cannot tell April from October. ``phase``
 follows the annual harmonic of insolation, which goes with sin(lat), and carries cosine and sine, so that every
-month is told from every other. ``none`` adds nothing.
+month is told from every other. ``none`` adds nothing; annual data have no other.
 """
 
 from __future__ import annotations

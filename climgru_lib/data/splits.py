@@ -2,6 +2,7 @@
 
 Target month t of a scenario is predicted from the input months ``t - lead - window + 1 .. t - lead`` of the
 same scenario. Inputs are known in advance, so windows may reach into withheld months; targets never do.
+The presets count months; `Split.on` counts the same years in the steps of annual data.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..contract import InputError
+from ..contract import InputError, Step
 
 
 def first_target(window: int, lead: int) -> int:
@@ -36,15 +37,29 @@ class Stretch:
         members = "" if self.members is None else f" of member {', '.join(map(str, self.members))}"
         return f"{self.ssp}{months}{members}"
 
-    def months(self, n_months: int) -> range:
+    def months(self, n_months: int, unit: str = "months") -> range:
         """Return the month indices; raise `InputError` if the series is too short for them."""
         reach = max([-bound for bound in (self.start, self.stop) if bound is not None and bound < 0], default=0)
         if reach > n_months:
             raise InputError(
-                f"the data set has {n_months} months, the split needs {reach} at the end of {self.ssp}; "
+                f"the data set has {n_months} {unit}, the split needs {reach} at the end of {self.ssp}; "
                 "use a longer one"
             )
         return range(n_months)[self.start : self.stop]
+
+    def on(self, step: Step) -> Stretch:
+        """Return a stretch of months counted in another step.
+
+        Raises
+        ------
+        InputError
+            If a bound is no whole number of them.
+        """
+        bounds = [None if bound is None else bound * step.value / 12 for bound in (self.start, self.stop)]
+        if any(bound is not None and bound % 1 for bound in bounds):
+            raise InputError(f"the split has {self}, whose bounds are no whole {step.unit}, in which the data count")
+        start, stop = (None if bound is None else int(bound) for bound in bounds)
+        return replace(self, start=start, stop=stop)
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,29 @@ class Split:
     """Withheld months by scenario and member, and the slices that are scored.
 
     `published`, `clean`, `decades`, ``unseen:<ssp>``, ``members:<n>`` and the folds of `folds` are presets of `named`.
-    With ``members``, only so many, from the first on, are trained on.
+    With ``members``, only so many, from the first on, are trained on. Stretches are counted in ``step``.
     """
 
     name: str
     withheld: tuple[Stretch, ...]
     scored: tuple[Stretch, ...]
     members: int | None = None
+    step: Step = Step.MONTH
+
+    def on(self, step: Step) -> Split:
+        """Return the split for data of a step length; itself if it is counted so.
+
+        Raises
+        ------
+        InputError
+            If it is counted in years, and the data in months, or a stretch is no whole number of years.
+        """
+        if step is self.step:
+            return self
+        if self.step is Step.YEAR:
+            raise InputError(f"split {self.name} counts years, the data have months; give it in months")
+        withheld, scored = (tuple(one.on(step) for one in part) for part in (self.withheld, self.scored))
+        return replace(self, withheld=withheld, scored=scored, step=step)
 
     def training_months(self, ssp: str, n_months: int, n_members: int) -> np.ndarray:
         """Mark the months whose targets may be used in training.
@@ -85,7 +116,7 @@ class Split:
                 raise InputError(f"split {self.name} needs {self.members} members; the data set has {n_members}")
             keep[self.members :] = False
         for stretch in self.withheld:
-            months = stretch.months(n_months)
+            months = stretch.months(n_months, self.step.unit)
             if stretch.ssp == ssp:
                 members = range(n_members) if stretch.members is None else stretch.members
                 keep[np.ix_(members, months)] = False
@@ -105,7 +136,9 @@ class Split:
         """
         first = first_target(window, lead)
         if first >= n_months:
-            raise InputError(f"the data set has {n_months} months, window {window} with lead {lead} needs {first + 1}")
+            raise InputError(
+                f"the data set has {n_months} {self.step.unit}, window {window} with lead {lead} needs {first + 1}"
+            )
         keep = self.training_months(ssp, n_months, n_members)
         keep[:, :first] = False
         return keep
@@ -118,13 +151,13 @@ class Split:
         InputError
             If a scored month has no full window before it.
         """
-        slices = [(stretch.ssp, stretch.months(n_months)) for stretch in self.scored]
-        first = first_target(window, lead)
+        slices = [(stretch.ssp, stretch.months(n_months, self.step.unit)) for stretch in self.scored]
+        first, unit = first_target(window, lead), self.step.name.lower()
         for ssp, months in slices:
             if months[0] < first:
                 raise InputError(
-                    f"the data set has {n_months} months: the scored slice of {ssp} would start at month "
-                    f"{months[0] + 1}, but window {window} with lead {lead} predicts from month {first + 1} on; "
+                    f"the data set has {n_months} {unit}s: the scored slice of {ssp} would start at {unit} "
+                    f"{months[0] + 1}, but window {window} with lead {lead} predicts from {unit} {first + 1} on; "
                     "use a longer data set or a shorter window"
                 )
         return slices

@@ -17,7 +17,7 @@ import xarray as xr
 from torch import Tensor
 
 from .. import contract
-from ..contract import VARIABLES, DataError, DataWarning, InputError, of_role
+from ..contract import VARIABLES, DataError, DataWarning, InputError, Step, of_role
 from .memory import Space
 from .normalizer import Normalizer, mean_std, moments, standardise
 from .plausibility import Watch
@@ -44,8 +44,9 @@ class Series:
     """Scenarios of one data set as tensors, in the units that its subclass tells.
 
     ``channels`` of the inputs are the forcings of the data set, then those of the encoding ``season``; ``targets`` are
-    what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12, ``lat``
-    and ``lon`` degrees. ``suspicions`` are lines on what may not be right in the data, or was converted.
+    what is predicted, tas and pr first. ``months`` are labels ``YYYY-MM``, ``calendar_month`` 1..12; with the ``step``
+    of a year ``months`` are labels ``YYYY``, and ``calendar_month`` is 1. ``lat`` and ``lon`` are degrees.
+    ``suspicions`` are lines on what may not be right in the data, or was converted.
     """
 
     scenarios: dict[str, Scenario]
@@ -60,6 +61,7 @@ class Series:
     lon: np.ndarray
     fingerprint: str
     suspicions: list[str]
+    step: Step
 
     @property
     def open_scenarios(self) -> list[str]:
@@ -79,7 +81,7 @@ class Series:
                 raise InputError(
                     f"split {split.name} needs {stretch.ssp}; the data set has {', '.join(self.scenarios)}"
                 )
-        masks = {}
+        split, masks = split.on(self.step), {}
         for ssp in self.open_scenarios:
             keep = split.training_months(ssp, len(self.months), len(self.members))
             self._refuse_withheld(ssp, keep, "training on")
@@ -124,7 +126,7 @@ class RawData(Series):
                 standardise(scenario.targets, normalizer.target_mean, normalizer.target_std)
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         self.scenarios = {}
-        return EmulationData(**values, normalizer=normalizer, split=split)
+        return EmulationData(**values, normalizer=normalizer, split=split and split.on(self.step))
 
 
 @dataclass
@@ -169,7 +171,7 @@ def load(
     dataset : Dataset
         From `open_dataset`.
     season : str
-        Seasonal encoding, a name in `season`; its channels follow the forcings.
+        Seasonal encoding, a name in `season`; its channels follow the forcings. Annual data take ``"none"`` alone.
     scenarios : sequence of str, optional
         Read these alone; all by default.
     memory_budget : int, optional
@@ -185,6 +187,8 @@ def load(
     ------
     DataError
         If a value breaks the contract, cannot be read, or is not what its labels say.
+    InputError
+        If a scenario is not there, or annual data are to get a season.
 
     Warns
     -----
@@ -195,8 +199,12 @@ def load(
     absent = set(scenarios or ()) - set(present)
     if absent:
         raise InputError(f"no scenario {min(absent)} in the data set; it has {', '.join(present)}")
-    months = contract.month_labels(dataset)
+    months, step = contract.month_labels(dataset), contract.step_of(dataset)
     calendar_month = dataset["time"].dt.month.values
+    if step is Step.YEAR:
+        if season != "none":
+            raise InputError(f"annual data have no season for the encoding '{season}'; use --set season=none")
+        calendar_month = np.ones_like(calendar_month)
     lat, lon = dataset["lat"].values.astype(float), dataset["lon"].values.astype(float)
     season_channels = encode(season, lat, calendar_month)
     wanted = [ssp for ssp in present if scenarios is None or ssp in scenarios]
@@ -215,6 +223,7 @@ def load(
         lon=lon,
         fingerprint="",
         suspicions=list(dataset.attrs.get(contract.NOTES, [])),
+        step=step,
     )
     data.fingerprint = digest.hexdigest()
     data.suspicions += _judged(watch)

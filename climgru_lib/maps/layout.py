@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from .. import contract
@@ -22,6 +23,7 @@ NAMES = {
     "member": MEMBER,
     "year": "time",
 }
+LONGEST_MONTH = 31  # days
 CURE = "give it units such as 'days since 2015-01-15' and a calendar"
 
 
@@ -65,8 +67,31 @@ def oriented(field: xr.DataArray) -> xr.DataArray:
     return field
 
 
-def dated(field: xr.DataArray) -> xr.DataArray:
+def is_annual(dataset: xr.Dataset) -> bool:
+    """Tell whether the dates of a file stand for years: one a year, and its bounds or attributes say so.
+
+    Without them a date a year is that of a month, as in a file of Januaries; data sets of the contract are none.
+    """
+    try:
+        if contract.step_of(dataset) is not contract.Step.YEAR:
+            return False
+    except (KeyError, AttributeError, TypeError):
+        return False
+    bounds = dataset.get(dataset["time"].attrs.get("bounds", "time_bnds"))
+    if bounds is not None and bounds.ndim == 2:
+        first = bounds.isel({dim: 0 for dim in bounds.dims if dim == "time"}).values
+        return pd.Timedelta(first[1] - first[0]).days > LONGEST_MONTH
+    return dataset.attrs.get("frequency") == "yr" or {"CO2", "rsdt"} <= {*dataset.data_vars}
+
+
+def dated(field: xr.DataArray, annual: bool = False) -> xr.DataArray:
     """Give the times of a field coordinates ``year`` and ``month``, or ``year`` alone where there is one value a year.
+
+    Parameters
+    ----------
+    field : DataArray
+    annual : bool
+        Its dates stand for years, see `is_annual`.
 
     Raises
     ------
@@ -78,6 +103,7 @@ def dated(field: xr.DataArray) -> xr.DataArray:
     year, month = _calendar(field["time"]) if "time" in field.coords else (np.empty(0, int), None)
     if not year.size or not np.isfinite(year).all():
         raise InputError(f"time holds neither dates nor years; {CURE}")
+    month = None if annual else month
     count = year if month is None else year * 12 + month
     found, times = np.unique(count, return_counts=True)
     if found.size < count.size:

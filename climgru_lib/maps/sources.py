@@ -16,7 +16,7 @@ from ..data import store
 from ..data.paths import EMBEDDED
 from ..predict.output import tidy
 from ..training import runs
-from .layout import MEMBER, NAMES, dated, oriented, read, renamed, units_of_file
+from .layout import MEMBER, NAMES, dated, is_annual, oriented, read, renamed, units_of_file
 
 IN_MEMORY = 200e6  # bytes; a smaller variable of a scenario is read whole when it is first asked for
 KEPT = 400e6  # bytes of those that were asked for last
@@ -101,7 +101,7 @@ class Source:
         if empty:
             raise InputError(f"{variable} of {self.name} is empty along {', '.join(empty)}")
         try:
-            field = dated(oriented(field))
+            field = dated(oriented(field), is_annual(self.scenarios[scenario]))
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from error
         told = tidy(field.attrs | {"units": units_of_file(field), "scenario": scenario})

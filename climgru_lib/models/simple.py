@@ -1,7 +1,8 @@
 """Baselines without a network: monthly climatology, regression on forcings and pattern scaling.
 
 All work on z-scored series, are fitted in closed form on the months that a split leaves, and hold their
-coefficients as buffers, so that they are saved and loaded like any other model.
+coefficients as buffers, so that they are saved and loaded like any other model. Of annual data, with one step a year,
+years are their months, all of one calendar month.
 """
 
 from __future__ import annotations
@@ -45,16 +46,16 @@ class Climatology(nn.Module):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
-    n_targets : int
+    n_targets, steps_per_year : int
     """
 
-    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2, steps_per_year: int = 12):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(12, n_targets, *grid))
+        self.register_buffer("mean", torch.zeros(steps_per_year, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Average the training months of each calendar month; ``lat`` is not needed here."""
-        for month in range(12):
+        for month in range(len(self.mean)):
             maps, weights = one_month(series, [s.target for s in series], month)
             self.mean[month] = torch.einsum("t,t...->...", weights / weights.sum(), maps)
 
@@ -72,7 +73,7 @@ class Regression(nn.Module):
         Number of latitudes and longitudes.
     forcings : sequence of str
         Of `contract.PUBLISHED_FORCINGS` without the sunlight, which is the same every year.
-    n_targets : int
+    n_targets, steps_per_year : int
 
     Raises
     ------
@@ -80,18 +81,24 @@ class Regression(nn.Module):
         If a forcing is unknown or named twice.
     """
 
-    def __init__(self, grid: tuple[int, int], forcings: tuple[str, ...] = ("CO2",), n_targets: int = 2):
+    def __init__(
+        self,
+        grid: tuple[int, int],
+        forcings: tuple[str, ...] = ("CO2",),
+        n_targets: int = 2,
+        steps_per_year: int = 12,
+    ):
         super().__init__()
         known = PUBLISHED_FORCINGS[:4]
         if not forcings or len(set(forcings)) != len(forcings) or not set(forcings) <= set(known):
             raise InputError(f"regression wants different forcings out of {', '.join(known)}, got {list(forcings)}")
         self.channels = [PUBLISHED_FORCINGS.index(name) for name in forcings]
-        self.register_buffer("coefficients", torch.zeros(12, 1 + len(forcings), n_targets, *grid))
+        self.register_buffer("coefficients", torch.zeros(steps_per_year, 1 + len(forcings), n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit intercept and slopes of every cell and calendar month by least squares, weighted by members."""
         predictors = [self._predictors(s.inputs, lat) for s in series]
-        for month in range(12):
+        for month in range(len(self.coefficients)):
             maps, weights = one_month(series, [s.target for s in series], month)
             design, _ = one_month(series, predictors, month)
             root = weights.sqrt().double()[:, None]
@@ -120,14 +127,14 @@ class PatternScaling(nn.Module):
     ----------
     grid : (int, int)
         Number of latitudes and longitudes.
-    n_targets : int
+    n_targets, steps_per_year : int
     """
 
-    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2, steps_per_year: int = 12):
         super().__init__()
         self.register_buffer("global_slope", torch.zeros(3, dtype=torch.float64))
-        self.register_buffer("intercept", torch.zeros(12, n_targets, *grid))
-        self.register_buffer("slope", torch.zeros(12, n_targets, *grid))
+        self.register_buffer("intercept", torch.zeros(steps_per_year, n_targets, *grid))
+        self.register_buffer("slope", torch.zeros(steps_per_year, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit the global regression, then the pattern of each calendar month.
@@ -139,15 +146,15 @@ class PatternScaling(nn.Module):
         lat : array, shape (lat,), degrees north
             For the area weights of the global means.
         """
-        predictors = np.concatenate([_global_predictors(s.inputs, lat) for s in series])
-        season = np.concatenate([np.eye(12)[s.calendar_month - 1] for s in series])
+        predictors = np.concatenate([_global_predictors(s.inputs, lat, len(self.slope)) for s in series])
+        season = np.concatenate([np.eye(len(self.slope))[s.calendar_month - 1] for s in series])
         warming = np.concatenate([area_mean(s.target[:, TAS].numpy(), lat) for s in series])
         root = np.sqrt(np.concatenate([s.weight for s in series]))[:, None]
         design = np.hstack([predictors, season]) * root
         coefficients = np.linalg.lstsq(design, warming * root[:, 0], rcond=None)[0]
         self.global_slope[:] = torch.from_numpy(coefficients[:3])
         warming = [self.global_warming(s.inputs, lat) for s in series]
-        for month in range(12):
+        for month in range(len(self.slope)):
             maps, weights = one_month(series, [s.target for s in series], month)
             warm, _ = one_month(series, warming, month)
             share = weights / weights.sum()
@@ -163,18 +170,19 @@ class PatternScaling(nn.Module):
 
     def global_warming(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
         """Return the global mean temperature but for a constant and the season, z-scored, shape (time,)."""
-        return (torch.from_numpy(_global_predictors(inputs, lat)) @ self.global_slope).float()
+        return (torch.from_numpy(_global_predictors(inputs, lat, len(self.slope))) @ self.global_slope).float()
 
 
-def _global_predictors(inputs: Tensor, lat: np.ndarray) -> np.ndarray:
+def _global_predictors(inputs: Tensor, lat: np.ndarray, steps_per_year: int) -> np.ndarray:
     """Return CO2, lagged CH4 and lagged SO2 as global means, float64 (time, 3), z-scored units."""
     co2, so2, ch4 = (area_mean(inputs[:, channel].numpy(), lat) for channel in (CO2, SO2, CH4))
-    return np.stack([co2, lagged(ch4, CH4_MEMORY_YEARS), lagged(so2, SO2_MEMORY_YEARS)], axis=1)
+    ch4, so2 = lagged(ch4, CH4_MEMORY_YEARS, steps_per_year), lagged(so2, SO2_MEMORY_YEARS, steps_per_year)
+    return np.stack([co2, ch4, so2], axis=1)
 
 
-def lagged(series: np.ndarray, years: float) -> np.ndarray:
-    """Filter a monthly series (time, ...) exponentially, starting in equilibrium with its first value."""
-    keep, state, out = np.exp(-1 / (12 * years)), 0.0, np.empty_like(series)
+def lagged(series: np.ndarray, years: float, steps_per_year: int = 12) -> np.ndarray:
+    """Filter a series (time, ...) exponentially, starting in equilibrium with its first value."""
+    keep, state, out = np.exp(-1 / (steps_per_year * years)), 0.0, np.empty_like(series)
     for month, change in enumerate(series - series[0]):  # scipy.signal, which does this, is imported in a second
         out[month] = state = (1 - keep) * change + keep * state
     return series[0] + out

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from ..contract import PUBLISHED_TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, InputError, Step, step_of
 from ..data.normalizer import Normalizer, denormalise
 from ..data.season import channels
 from ..data.splits import first_target
@@ -52,7 +52,7 @@ class Emulator:
         try:
             recipe = Recipe.from_json(run["recipe"])
             with torch.device("meta"):
-                model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)))
+                model = recipe.build(len(run["channels"]), tuple(run["grid"]), len(targets_of(run)), trained_step(run))
         except InputError as error:
             raise InputError(f"the run in {run_dir} cannot be opened: {error}") from error
         model = weights.load_weights(Path(run_dir), model)
@@ -73,8 +73,13 @@ class Emulator:
         Raises
         ------
         InputError
-            If a variable is lacking, or the cells are not those that it was trained on.
+            If a variable is lacking, or the cells or steps are not those that it was trained on.
         """
+        own, step = trained_step(self.run), step_of(dataset)
+        if step is not own:
+            raise InputError(
+                f"the run was trained on {own.unit}, the data have {step.unit}; give data of the same kind"
+            )
         dataset = self._aligned(self._own_variables(dataset))
         return load(dataset, self.recipe.season, scenarios, memory_budget, targets).normalise(self.normalizer)
 
@@ -132,7 +137,9 @@ class Emulator:
         self._require_own(data)
         months = range(self.first, len(data.months)) if months is None else months
         if not self.first <= months.start < months.stop <= len(data.months):
-            raise InputError(f"the data set has {len(data.months)} months, the run needs at least {self.first + 1}")
+            raise InputError(
+                f"the data set has {len(data.months)} {data.step.unit}, the run needs at least {self.first + 1}"
+            )
         if self.recipe.is_fitted:
             maps = self.model.predict(scenario.inputs, data.calendar_month, data.lat)[months.start : months.stop]
         else:
@@ -210,6 +217,11 @@ class Emulator:
 def targets_of(run: dict[str, Any]) -> tuple[str, ...]:
     """Return the targets of a run; an earlier version did not name them, as there were no others."""
     return tuple(run.get("targets", PUBLISHED_TARGETS))
+
+
+def trained_step(run: dict[str, Any]) -> Step:
+    """Return the step length of a run's training; an earlier version did not name it, as there were months alone."""
+    return Step[run.get("step", "month").upper()]
 
 
 def _place(model: nn.Module, recipe: Recipe, device: torch.device) -> None:

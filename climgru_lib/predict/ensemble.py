@@ -50,7 +50,7 @@ class StochasticEmulator:
         self.emulator, self.data = emulator, data
         self.calendar_month = data.calendar_month[emulator.first :]
         self.mean = lru_cache(maxsize=1)(self._mean)
-        self.weather = Weather.fit(self._training(), data.lat)
+        self.weather = Weather.fit(self._training(), data.lat, data.step.value)
 
     @classmethod
     def open(cls, run_dir: str | Path, dataset: xr.Dataset) -> StochasticEmulator:
@@ -65,7 +65,8 @@ class StochasticEmulator:
             self.emulator.run["split"],
             self.data.split,
         )
-        data = replace(self.data, split=split if split and split.name == name else splits.named(name))
+        own = split if split and split.name == name else splits.named(name)
+        data = replace(self.data, split=own.on(self.data.step))
         for ssp, trained in data.training_targets(recipe.window, recipe.lead).items():
             members = denormalise(data.scenarios[ssp].targets[:, first:], data.normalizer)
             yield Series(self.mean(ssp), members, trained[:, first:], self.calendar_month)

@@ -25,7 +25,7 @@ from ..contract import VARIABLES, InputError
 from ..data import season
 from ..data.normalizer import denormalise
 from ..training import files
-from .emulator import Emulator, targets_of
+from .emulator import Emulator, targets_of, trained_step
 
 INPUTS, OUTPUT = ("forcings", "month"), "maps"
 METADATA = "climgru.json"  # its name among the extra files of a program; in ONNX the entry is named "climgru"
@@ -50,7 +50,8 @@ class ExportedNetwork(nn.Module):
         self.count = len(channels) - len(season.channels(recipe.season))
         shown = [float(name not in recipe.ignore) for name in channels]
         encoding = season.encode(recipe.season, emulator.run["lat"], np.arange(1, 13))
-        self.register_buffer("season", torch.from_numpy(encoding)[..., None])  # (12, channel, lat, 1)
+        season_maps = torch.from_numpy(encoding)[..., None] if encoding.size else None  # (12, channel, lat, 1)
+        self.register_buffer("season", season_maps)
         constants = {name: getattr(normalizer, name) for name in normalizer.__dataclass_fields__} | {"shown": shown}
         for name, values in constants.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32)[:, None, None])
@@ -63,16 +64,18 @@ class ExportedNetwork(nn.Module):
         forcings : Tensor, shape (batch, window, forcing, lat, lon), in the units of the contract
             The last month given is ``lead`` months before the predicted one.
         month : Tensor of int, shape (batch,)
-            Calendar month of the prediction, 1..12.
+            Calendar month of the prediction, 1..12; a run without a season does not look at it.
 
         Returns
         -------
         Tensor, shape (batch, target, lat, lon), in the units of the contract
         """
-        before = torch.arange(self.window - 1, -1, -1, device=month.device) + self.lead
-        place = torch.remainder(month[:, None] - 1 - before, 12)
-        encoding = self.season[place].expand(-1, -1, -1, -1, forcings.shape[-1])
-        inputs = torch.cat([forcings, encoding], dim=2)
+        inputs = forcings
+        if self.season is not None:
+            before = torch.arange(self.window - 1, -1, -1, device=month.device) + self.lead
+            place = torch.remainder(month[:, None] - 1 - before, 12)
+            encoding = self.season[place].expand(-1, -1, -1, -1, forcings.shape[-1])
+            inputs = torch.cat([forcings, encoding], dim=2)
         z = (inputs - self.input_mean) / self.input_std * self.shown
         return self.network(z) * self.target_std + self.target_mean
 
@@ -119,7 +122,7 @@ def export_network(run_dir: str | Path, out: str | Path) -> Path:
 
 def _about(emulator: Emulator) -> dict[str, Any]:
     """Return what a user of the file must know."""
-    run, recipe = emulator.run, emulator.recipe
+    run, recipe, unit = emulator.run, emulator.recipe, trained_step(emulator.run).unit
     hidden = season.channels(recipe.season)
     forcings = [name for name in run["channels"] if name not in hidden]
     units = {name: VARIABLES[name].units[0] for name in (*forcings, *targets_of(run))}
@@ -130,7 +133,7 @@ def _about(emulator: Emulator) -> dict[str, Any]:
                 "dims": ["batch", "window", "forcing", "lat", "lon"],
                 "type": "float32",
                 "forcing": {name: units[name] for name in forcings},
-                "window": f"{recipe.window} consecutive months; the last is {recipe.lead} before the predicted one",
+                "window": f"{recipe.window} consecutive {unit}; the last is {recipe.lead} before the predicted one",
             },
             "month": {"dims": ["batch"], "type": "int64", "meaning": "calendar month of the prediction, 1..12"},
         },
@@ -138,7 +141,7 @@ def _about(emulator: Emulator) -> dict[str, Any]:
             "maps": {
                 "dims": ["batch", "target", "lat", "lon"],
                 "target": {name: units[name] for name in targets_of(run)},
-                "meaning": "monthly means; precipitation is not cut off at 0",
+                "meaning": f"means of {unit}; precipitation is not cut off at 0",
             }
         },
         "lat": run["lat"],

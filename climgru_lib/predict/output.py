@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 
 from .. import __version__
-from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, month_labels, of_role
+from ..contract import PUBLISHED_TARGETS, VARIABLES, InputError, Step, month_labels, of_role, step_of
 from ..grid import cell_edges
 from ..training import files, runs
 
@@ -47,12 +47,11 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     Returns
     -------
     Dataset
-        ``tas`` (K), ``pr`` (mm day-1), further targets; bounds of cells, and of months from the midnight that begins
-        one to that which begins the next.
+        ``tas`` (K), ``pr`` (mm day-1), further targets; bounds of cells, and of months, or years, from the midnight
+        that begins one to that which begins the next.
     """
     time = data.time[first : first + len(fields)]
-    starts = [t.replace(day=1, hour=0, minute=0, second=0, microsecond=0) for t in time.values]
-    ends = [t.replace(year=t.year + t.month // 12, month=t.month % 12 + 1) for t in starts]
+    starts, ends = _bounds(time.values, data.step)
     dims = ("time", "member_id", "lat", "lon") if fields.ndim == 5 else ("time", "lat", "lon")
     variables = {name: (dims, fields[..., i, :, :], _attributes(name)) for i, name in enumerate(data.targets)}
     lat_edges, lon_edges = np.clip(cell_edges(data.lat), -90, 90), cell_edges(data.lon)
@@ -72,6 +71,15 @@ def as_dataset(fields: np.ndarray, data: EmulationData, first: int, attrs: dict[
     for name in dataset.variables:
         dataset[name].encoding = {"_FillValue": None} | (since if name.startswith("time") else {})
     return dataset
+
+
+def _bounds(times: np.ndarray, step: Step) -> tuple[list, list]:
+    """Return the first instants of the months, or years, of some dates, and of those that follow."""
+    begin = {"month": 1} if step is Step.YEAR else {}
+    starts = [t.replace(day=1, hour=0, minute=0, second=0, microsecond=0, **begin) for t in times]
+    if step is Step.YEAR:
+        return starts, [t.replace(year=t.year + 1) for t in starts]
+    return starts, [t.replace(year=t.year + t.month // 12, month=t.month % 12 + 1) for t in starts]
 
 
 def _attributes(name: str) -> dict[str, str]:
@@ -250,13 +258,15 @@ def write_submission(dataset: xr.Dataset, out: str | Path) -> None:
     Raises
     ------
     InputError
-        If there are several members, or fewer than 360 months.
+        If there are several members, fewer than 360 months, or years.
     """
     if dataset.sizes.get("member_id", 1) > 1:
         raise InputError(
             f"a submission is one field, the ensemble has {dataset.sizes['member_id']}; write .nc or .zarr"
         )
     dataset = dataset.squeeze("member_id") if "member_id" in dataset.dims else dataset
+    if step_of(dataset) is Step.YEAR:
+        raise InputError("a submission holds months, the prediction has years; write .nc or .zarr")
     if dataset.sizes["time"] < SUBMISSION_MONTHS:
         raise InputError(f"a submission holds {SUBMISSION_MONTHS} months, the prediction has {dataset.sizes['time']}")
     dataset = dataset.sortby("lat").isel(time=slice(-SUBMISSION_MONTHS, None))

@@ -20,10 +20,10 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..contract import PUBLISHED_TARGETS, InputError
+from ..contract import PUBLISHED_TARGETS, InputError, Step
 from ..grid import area_mean
 
-BLOCK_MONTHS = 60  # of one training member in a draw: whole years
+BLOCK_MONTHS = 60  # of one training member in a draw: whole years, as many of annual data
 SMOOTHING = 1.5  # cells; standard deviation of the filter on the maps of `Weather.slope`
 FACTOR = (0.4, 2.5)  # bounds of a variance over that at the mean of training
 WINDOWS = 4  # windows that overlap in any month, of those that estimate `Weather.share_of_means`
@@ -36,7 +36,8 @@ class Series:
     """One scenario to learn from.
 
     ``prediction`` (time, target, lat, lon) and ``members`` (member, time, target, lat, lon) are in the units of the
-    contract; ``trained`` (member, time) marks the months that may be used; ``calendar_month`` (time,) holds 1..12.
+    contract; ``trained`` (member, time) marks the months that may be used; ``calendar_month`` (time,) holds 1..12, of
+    annual data 1.
     """
 
     prediction: np.ndarray
@@ -58,6 +59,8 @@ class _Record:
 class Weather:
     """The variance of weather, and residuals to draw it from; made by `fit`.
 
+    Of annual data, with one step a year, what has a first dimension of 12 here has one of 1.
+
     ``variance`` (12, target, lat, lon), K^2 and (mm/day)^2, belongs to the mean of the training months; it grows by the
     share ``slope`` (target, lat, lon) per K of global warming, which is counted from ``season`` (12,), the area mean of
     the predicted tas of each calendar month of training. ``records`` hold the standardised residuals.
@@ -78,7 +81,7 @@ class Weather:
     records: list[_Record]
 
     @classmethod
-    def fit(cls, series: Iterable[Series], lat: np.ndarray) -> Weather:
+    def fit(cls, series: Iterable[Series], lat: np.ndarray, steps_per_year: int = 12) -> Weather:
         """Learn the weather of single members about the prediction.
 
         Parameters
@@ -86,6 +89,7 @@ class Weather:
         series : iterable of Series
             Consumed one by one; months that are not marked as trained are not looked at.
         lat : array, shape (lat,), degrees north
+        steps_per_year : int
 
         Returns
         -------
@@ -104,20 +108,25 @@ class Weather:
         mean, on the warming, smoothed in space: one cell alone does not tell it.
         """
         records = [record for one in series for record in _records(one, lat)]
-        if not all(_blocks(records, opening) for opening in range(1, 13)):
+        step, block = Step(steps_per_year), BLOCK_MONTHS * steps_per_year // 12
+        openings = range(1, steps_per_year + 1)
+        if not all(_blocks(records, opening, block) for opening in openings):
+            opens = " that open with any month of the year" if step is Step.MONTH else ""
             raise InputError(
-                f"weather is drawn in blocks of {BLOCK_MONTHS} months that open with any month of the year; "
-                f"no member has {BLOCK_MONTHS + 11} unbroken months in training"
+                f"weather is drawn in blocks of {block} {step.unit}{opens}; "
+                f"no member has {block + steps_per_year - 1} unbroken {step.unit} in training"
             )
         months = np.concatenate([record.calendar_month for record in records])
         tas = np.concatenate([record.tas for record in records])
-        season = np.array([tas[months == month].mean() for month in range(1, 13)])
-        squares = np.zeros((12, 2, *records[0].residual.shape[1:]))  # of residuals: their sum, and that times warming
-        for record, month in ((record, month) for record in records for month in range(1, 13)):
+        season = np.array([tas[months == month].mean() for month in openings])
+        squares = np.zeros(
+            (steps_per_year, 2, *records[0].residual.shape[1:])
+        )  # of residuals: their sum, and that times warming
+        for record, month in ((record, month) for record in records for month in openings):
             at = record.calendar_month == month
             weights = np.stack([np.ones(at.sum()), record.tas[at] - season[month - 1]])
             squares[month - 1] += np.tensordot(weights, np.square(record.residual[at]), 1)
-        variance = squares[:, 0] / np.bincount(months, minlength=13)[1:, None, None, None]
+        variance = squares[:, 0] / np.bincount(months, minlength=steps_per_year + 1)[1:, None, None, None]
         variance = (np.roll(variance, 1, axis=0) + 2 * variance + np.roll(variance, -1, axis=0)) / 4
         warming = tas - season[months - 1]  # its mean is 0
         slope = (squares[:, 1] / np.where(variance > 0, variance, 1)).sum(axis=0) / max(np.sum(warming**2), 1e-12)
@@ -164,21 +173,26 @@ class Weather:
         array of float32, shape (time, target, lat, lon), in the units of the contract
             Precipitation is cut off at 0.
         """
-        out = np.empty(prediction.shape, dtype=np.float32)
-        for start in range(-int(rng.integers(BLOCK_MONTHS)), len(out), BLOCK_MONTHS):
-            sources = self._openings[(calendar_month[0] - 1 + start) % 12 + 1]
+        out, block = np.empty(prediction.shape, dtype=np.float32), self._block
+        for start in range(-int(rng.integers(block)), len(out), block):
+            sources = self._openings[(calendar_month[0] - 1 + start) % len(self.season) + 1]
             residual, first = sources[rng.integers(len(sources))]
-            rows = slice(max(start, 0), min(start + BLOCK_MONTHS, len(out)))
+            rows = slice(max(start, 0), min(start + block, len(out)))
             out[rows] = residual[first + rows.start - start : first + rows.stop - start]
         out *= std
         out += prediction
         np.maximum(out[:, PR], 0, out=out[:, PR])
         return out
 
+    @property
+    def _block(self) -> int:
+        """`BLOCK_MONTHS` in steps of the data."""
+        return BLOCK_MONTHS * len(self.season) // 12
+
     @cached_property
     def _openings(self) -> dict[int, list[tuple[np.ndarray, int]]]:
         """The blocks that a draw may take, by the calendar month that they open with."""
-        return {opening: _blocks(self.records, opening) for opening in range(1, 13)}
+        return {opening: _blocks(self.records, opening, self._block) for opening in range(1, len(self.season) + 1)}
 
     def share_of_means(self, months: int) -> np.ndarray:
         """Return the share of the variance of weather that is left in means over a number of months, shape (target,).
@@ -262,13 +276,13 @@ def _above_zero(shape: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndar
     return out * (mean / out.mean(axis=0))
 
 
-def _blocks(records: list[_Record], opening: int) -> list[tuple[np.ndarray, int]]:
+def _blocks(records: list[_Record], opening: int, length: int) -> list[tuple[np.ndarray, int]]:
     """Return residuals and first row of every block that opens with a calendar month."""
     return [
         (record.residual, int(first))
         for record in records
         for first in np.flatnonzero(record.calendar_month == opening)
-        if first + BLOCK_MONTHS <= len(record.tas)
+        if first + length <= len(record.tas)
     ]
 
 

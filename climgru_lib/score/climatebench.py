@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..contract import InputError
+from ..contract import InputError, Step
 from ..data.splits import Split
 from ..data.tensors import EmulationData
 from ..predict.emulator import Emulator
@@ -50,11 +50,11 @@ def evaluate(
         As `evaluation.evaluate`, or if the split scores no whole year.
     """
     emulator = emulator or Emulator.open(run_dir)
-    split = split or own_split(emulator, data)
+    split = (split or own_split(emulator, data)).on(data.step)
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
     results = []
     for ssp in dict.fromkeys(ssp for ssp, _ in slices):
-        months = last_years(data.months, [months for name, months in slices if name == ssp])
+        months = last_years(data.months, [months for name, months in slices if name == ssp], data.step)
         leaky = overlap(emulator, data, split, ssp, months)
         fields = emulator.fields(data.scenarios[ssp], data, months)
         results.append({**score_slice(fields, data, ssp, months), "leaky": leaky})
@@ -63,26 +63,29 @@ def evaluate(
     return results
 
 
-def last_years(months: Sequence[str], scored: Sequence[range]) -> range:
+def last_years(months: Sequence[str], scored: Sequence[range], step: Step = Step.MONTH) -> range:
     """Return the indices of the last whole calendar years of one slice, at most 20.
 
     Parameters
     ----------
     months : sequence of str
-        Labels ``YYYY-MM`` of all months.
+        Labels ``YYYY-MM`` of all months, or ``YYYY`` of all years.
     scored : sequence of range
         Slices, of which that with most whole years is taken.
+    step : Step
+        Of the labels.
 
     Raises
     ------
     InputError
         If no slice holds a whole year.
     """
-    whole = [[at for at in part if months[at].endswith("-01") and at + 12 <= part.stop] for part in scored]
+    opens = [step is Step.YEAR or label.endswith("-01") for label in months]
+    whole = [[at for at in part if opens[at] and at + step.value <= part.stop] for part in scored]
     starts = max(whole, key=len)[-YEARS:]
     if not starts:
         raise InputError("ClimateBench scores whole calendar years, and this split scores none")
-    return range(starts[0], starts[-1] + 12)
+    return range(starts[0], starts[-1] + step.value)
 
 
 def table(scores: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:

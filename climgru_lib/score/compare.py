@@ -53,7 +53,7 @@ def paired_difference(
     truth : array, shape (member, time, ...)
         Scores are averaged over the members.
     block_months : int
-        Length of a block, whole years to keep the season; the last block takes what is left.
+        Length of a block, whole years to keep the season; the last block takes what is left. Steps of annual data.
     level : float
         Of the two-sided confidence interval.
     draws, seed : int
@@ -132,6 +132,7 @@ def differences(
                 lambda prediction, truth, score=score: np.array(list(score(prediction, truth).values())),
                 *fields,
                 members[:, start : stop + 1],
+                block_months=data.step.value,
             )
         except ValueError as error:
             raise InputError(f"{result['ssp']}: {error}") from error

@@ -61,7 +61,7 @@ def evaluate(
         If a scored month was trained on, or its target is withheld; `Diverged` if the prediction is not finite.
     """
     emulator = emulator or Emulator.open(run_dir)
-    split = split or own_split(emulator, data)
+    split = (split or own_split(emulator, data)).on(data.step)
     slices = split.scored_months(len(data.months), emulator.recipe.window, emulator.recipe.lead)
     overlaps = [overlap(emulator, data, split, ssp, months) for ssp, months in slices]
     spans = {ssp: _span([months for name, months in slices if name == ssp]) for ssp, _ in slices}
@@ -156,13 +156,13 @@ def score_slice(fields: np.ndarray, data: EmulationData, ssp: str, months: range
     if not np.isfinite(fields).all():
         raise Diverged(f"the prediction of {ssp} is not finite; the training has diverged: train it again")
     members = denormalise(data.scenarios[ssp].targets, data.normalizer)
-    change = noise_limits.global_change(members, months, data.lat)
+    change = noise_limits.global_change(members, months, data.lat, data.step)
     truth = members[:, months]
     mean = truth.mean(axis=0, dtype=float)
     by_member = [
         with_score(
             {
-                var: all_metrics(fields[:, i], member[:, i], mean[:, i], change[i], data.lat)
+                var: all_metrics(fields[:, i], member[:, i], mean[:, i], change[i], data.lat, data.step)
                 for i, var in enumerate(data.targets)
             }
         )
@@ -187,7 +187,7 @@ def _limits(members: np.ndarray, data: EmulationData, ssp: str, months: range) -
         start = max(lost[lost < months.start] + 1, default=0)
         stop = min(lost[lost >= months.stop], default=len(data.months))
         moved = range(months.start - start, months.stop - start)
-        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat, data.targets)
+        arguments = (members[:, start:stop], moved, data.calendar_month[start:stop], data.lat, data.targets, data.step)
         if len(_KNOWN_LIMITS) >= MOST_LIMITS:
             del _KNOWN_LIMITS[next(iter(_KNOWN_LIMITS))]
         found = noise_limits.limits(*arguments)

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..contract import Step
 from ..grid import area_mean
 from .metrics import annual_means, nrmse_of_means
 
@@ -26,13 +27,15 @@ class MemberPairs:
     members : array of float64, shape (member, time, lat, lon)
         One variable.
     lat : array, shape (lat,), degrees north
+    step : Step
+        Of the fields.
     """
 
-    def __init__(self, members: np.ndarray, lat: np.ndarray):
-        self.lat, self.pairs = lat, [*combinations(range(len(members)), 2)]
+    def __init__(self, members: np.ndarray, lat: np.ndarray, step: Step):
+        self.lat, self.step, self.pairs = lat, step, [*combinations(range(len(members)), 2)]
         self.halves = members / np.sqrt(2)
         self.means = self.halves.mean(axis=1)
-        self.annual = annual_means(area_mean(self.halves, lat))
+        self.annual = annual_means(area_mean(self.halves, lat), step)
 
     def _noise(self) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
         """Yield for each pair its numbers, its noise (time, lat, lon) until the next, and the mean square of it."""
@@ -78,7 +81,7 @@ class MemberPairs:
         """
         product = np.einsum("tyx,mtyx->myx", departure, self.halves) / len(departure)
         square, mean = np.square(departure).mean(axis=0), departure.mean(axis=0)
-        annual, error, rows = annual_means(area_mean(departure, self.lat)), np.empty_like(departure), []
+        annual, error, rows = annual_means(area_mean(departure, self.lat), self.step), np.empty_like(departure), []
         for j, k, noise, noise_square in self._noise():
             of_noise, of_annual = self.means[j] - self.means[k], self.annual[j] - self.annual[k]
             mixed, row = 2 * (product[j] - product[k]), []

@@ -1,4 +1,4 @@
-"""Scores of monthly climate fields: the six published metrics, the Kaggle score, ClimateBench's NRMSE.
+"""Scores of monthly or annual climate fields: the six published metrics, the Kaggle score, ClimateBench's NRMSE.
 
 All functions take numpy arrays in physical units (tas in K, pr in mm/day) with dimensions ``(time, lat, lon)`` last;
 nothing is averaged over members here. `compare` compares two predictions, `distributions` scores whole distributions.
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..contract import PUBLISHED_TARGETS, VARIABLES, of_role
+from ..contract import PUBLISHED_TARGETS, VARIABLES, Step, of_role
 from ..grid import area_mean
 
 METRICS = ("monthly_rmse", "time_mean_rmse", "time_std_mae")
@@ -29,7 +29,7 @@ def published_metrics(prediction: np.ndarray, truth: np.ndarray, lat: np.ndarray
     Returns
     -------
     dict
-        ``monthly_rmse``: root of the weighted mean squared error over time and space;
+        ``monthly_rmse``: root of the weighted mean squared error over time and space, of annual fields too;
         ``time_mean_rmse``: the same for the two time means;
         ``time_std_mae``: weighted mean absolute difference of the population standard deviations over time.
         All in the unit of the input.
@@ -106,19 +106,22 @@ def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
 
 
-def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:
+def nrmse(
+    prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndarray, step: Step = Step.MONTH
+) -> dict[str, float]:
     """Normalised errors of ClimateBench, of one variable.
 
     Parameters
     ----------
     prediction : array, shape (time, lat, lon)
-        Monthly fields, the first month opening the first year; a last year may be cut short.
+        Fields of months, the first one opening the first year, or of years; a last year may be cut short.
     truth : array, shape (time, lat, lon)
         The mean over the members of the truth, in the same unit.
     change : float
         What errors are measured against, in the same unit: the truth's mean anomaly over time and globe.
     lat : array, shape (lat,), degrees north
         Latitudes of the cell centres.
+    step : Step
 
     Returns
     -------
@@ -131,7 +134,7 @@ def nrmse(prediction: np.ndarray, truth: np.ndarray, change: float, lat: np.ndar
     Source: Watson-Parris et al. (2022), doi:10.1029/2021MS002954.
     """
     error = np.float64(prediction) - np.float64(truth)
-    return nrmse_of_means(error.mean(axis=0), annual_means(area_mean(error, lat)), change, lat)
+    return nrmse_of_means(error.mean(axis=0), annual_means(area_mean(error, lat), step), change, lat)
 
 
 def nrmse_of_means(time_mean: np.ndarray, annual: np.ndarray, change: float, lat: np.ndarray) -> dict[str, float]:
@@ -141,14 +144,19 @@ def nrmse_of_means(time_mean: np.ndarray, annual: np.ndarray, change: float, lat
     return {"spatial": spatial, "global": overall, "total": spatial + 5 * overall}
 
 
-def annual_means(monthly: np.ndarray) -> np.ndarray:
-    """Return the means (..., year) of months (..., month), the first of which opens a year; a last one may be short."""
-    starts = np.arange(0, monthly.shape[-1], 12)
-    return np.add.reduceat(monthly, starts, axis=-1) / np.diff([*starts, monthly.shape[-1]])
+def annual_means(series: np.ndarray, step: Step) -> np.ndarray:
+    """Return the means (..., year) of a series (..., step), which opens with a year; the last one may be short."""
+    starts = np.arange(0, series.shape[-1], step.value)
+    return np.add.reduceat(series, starts, axis=-1) / np.diff([*starts, series.shape[-1]])
 
 
 def all_metrics(
-    prediction: np.ndarray, truth: np.ndarray, mean: np.ndarray, change: float, lat: np.ndarray
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    mean: np.ndarray,
+    change: float,
+    lat: np.ndarray,
+    step: Step = Step.MONTH,
 ) -> dict[str, float]:
     """Compute every metric of one variable that a slice is reported with.
 
@@ -159,6 +167,8 @@ def all_metrics(
     change : float
         See `nrmse`.
     lat : array, shape (lat,), degrees north
+    step : Step
+        Of the fields.
 
     Returns
     -------
@@ -170,5 +180,5 @@ def all_metrics(
     return {
         **published_metrics(prediction, truth, lat),
         "crps": float(area_mean(error, lat)),
-        **{f"nrmse_{name}": value for name, value in nrmse(prediction, mean, change, lat).items()},
+        **{f"nrmse_{name}": value for name, value in nrmse(prediction, mean, change, lat, step).items()},
     }

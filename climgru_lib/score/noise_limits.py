@@ -41,7 +41,7 @@ from itertools import product
 
 import numpy as np
 
-from ..contract import PUBLISHED_TARGETS
+from ..contract import PUBLISHED_TARGETS, Step
 from ..grid import area_mean
 from .member_pairs import MemberPairs
 from .metrics import METRICS, with_score
@@ -63,6 +63,7 @@ def limits(
     calendar_month: np.ndarray,
     lat: np.ndarray,
     targets: Sequence[str] = PUBLISHED_TARGETS,
+    step: Step = Step.MONTH,
 ) -> dict[str, dict[str, float]] | None:
     """Estimate the noise limits of a slice.
 
@@ -76,6 +77,8 @@ def limits(
     lat : array, shape (lat,), degrees north
     targets : sequence of str
         Names of the variables of ``members``.
+    step : Step
+        Of the fields. Lengths that are given in months below are the same years of annual ones.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def limits(
     """
     if len(members) < 2:
         return None
-    samples = _samples(members, months, calendar_month, lat, global_change(members, months, lat), targets)
+    samples = _samples(members, months, calendar_month, lat, global_change(members, months, lat, step), targets, step)
     return {
         kind: with_score(
             {var: {name: float(v.mean()) for name, v in metrics.items()} for var, metrics in by_var.items()}
@@ -106,13 +109,14 @@ def limit_errors(
     calendar_month: np.ndarray,
     lat: np.ndarray,
     targets: Sequence[str] = PUBLISHED_TARGETS,
+    step: Step = Step.MONTH,
     found: dict[str, dict[str, float]] | None = None,
 ) -> dict[str, dict[str, float]] | None:
     """Estimate the standard errors of `limits`.
 
     Parameters
     ----------
-    members, months, calendar_month, lat, targets
+    members, months, calendar_month, lat, targets, step
         As for `limits`.
     found : dict, optional
         What `limits` has returned, if it was called already.
@@ -130,13 +134,13 @@ def limit_errors(
     `_share` of that is the estimate's distance from the score. The sign of the weather cancels in the estimate, but
     not in the score, where the standard deviation of a member depends on it; its part is added.
     """
-    found = found or limits(members, months, calendar_month, lat, targets)
-    windows = _windows(months, members.shape[1])
+    found = found or limits(members, months, calendar_month, lat, targets, step)
+    windows = _windows(months, members.shape[1], step)
     if found is None or len(windows) < FEWEST_WINDOWS:
         return None
     thin = slice(None, None, max(1, len(lat) // ROWS_COMPARED))
-    coarse, rows, change = members[..., thin, thin], lat[thin], global_change(members, months, lat)
-    sampled = [_samples(coarse, window, calendar_month, rows, change, targets) for window in windows]
+    coarse, rows, change = members[..., thin, thin], lat[thin], global_change(members, months, lat, step)
+    sampled = [_samples(coarse, window, calendar_month, rows, change, targets, step) for window in windows]
     longer = np.sqrt(len(windows[0]) / len(months))
     errors = {}
     for kind in KINDS:
@@ -153,7 +157,7 @@ def limit_errors(
     return errors
 
 
-def global_change(members: np.ndarray, months: range, lat: np.ndarray) -> np.ndarray:
+def global_change(members: np.ndarray, months: range, lat: np.ndarray, step: Step = Step.MONTH) -> np.ndarray:
     """Return the global mean of a slice less that of the scenario's first years, shape (target,).
 
     Parameters
@@ -163,25 +167,30 @@ def global_change(members: np.ndarray, months: range, lat: np.ndarray) -> np.nda
     months : range
         The slice; the first years are `BASELINE_MONTHS` months, or those before the slice if they are fewer.
     lat : array, shape (lat,), degrees north
+    step : Step
     """
-    before = min(BASELINE_MONTHS, months.start)
+    before = min(_steps(BASELINE_MONTHS, step), months.start)
     if not before:
         return np.full(members.shape[2], np.nan)
     late, early = (members[:, part].mean(axis=(0, 1), dtype=float) for part in (months, slice(before)))
     return area_mean(late - early, lat)
 
 
-def _samples(members, months, calendar_month, lat, change, targets) -> dict[str, ByMetric]:
+def _steps(months: int, step: Step) -> int:
+    return months * step.value // 12
+
+
+def _samples(members, months, calendar_month, lat, change, targets, step) -> dict[str, ByMetric]:
     """Score the ideal predictions of every kind; values have shape (pair of members, sign of the weather)."""
-    by_var = [_of_variable(members[:, :, i], months, calendar_month, lat, change[i]) for i in range(len(targets))]
+    by_var = [_of_variable(members[:, :, i], months, calendar_month, lat, change[i], step) for i in range(len(targets))]
     return {kind: {var: found[kind] for var, found in zip(targets, by_var)} for kind in KINDS}
 
 
-def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[str, np.ndarray]]:
+def _of_variable(fields, months, calendar_month, lat, change, step) -> dict[str, dict[str, np.ndarray]]:
     """Score the ideal predictions of one variable, fields (member, time, lat, lon), on synthetic truths."""
-    count, (forced, fit) = len(fields), _forced(fields, months, calendar_month)
+    count, (forced, fit) = len(fields), _forced(fields, months, calendar_month, step)
     scored = fields[:, months].astype(float)
-    members, own, smooth = MemberPairs(scored, lat), scored.std(axis=1), forced.std(axis=0)
+    members, own, smooth = MemberPairs(scored, lat, step), scored.std(axis=1), forced.std(axis=0)
     wanted, of_forced = np.zeros_like(smooth), []
     for stds in members.stds(forced):
         wanted += stds.mean(axis=0) / len(members.pairs)
@@ -203,14 +212,15 @@ def _of_variable(fields, months, calendar_month, lat, change) -> dict[str, dict[
     return {kind: {name: metrics[name] for name in METRICS} | metrics for kind, metrics in found.items()}
 
 
-def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the forced response of a slice from fields (member, time, lat, lon): a line per calendar month.
 
     The mean of the members' fits, returned second, varies more than f by the noise of the fits. Their covariance is
     that of f, and the first estimate has its deviations reduced to this.
     """
-    stop = min(fields.shape[1], max(months.stop, months.start + TREND_MONTHS))
-    start = max(0, min(months.start, stop - TREND_MONTHS))
+    trend = _steps(TREND_MONTHS, step)
+    stop = min(fields.shape[1], max(months.stop, months.start + trend))
+    start = max(0, min(months.start, stop - trend))
     window, fits = np.arange(start, stop), np.empty((len(fields), len(months), *fields.shape[2:]))
     for month in np.unique(calendar_month[months]):
         at = window[calendar_month[start:stop] == month]
@@ -226,9 +236,9 @@ def _forced(fields: np.ndarray, months: range, calendar_month: np.ndarray) -> tu
     return mean.mean(axis=0) + (mean - mean.mean(axis=0)) * kept, mean
 
 
-def _windows(months: range, n_months: int) -> list[range]:
+def _windows(months: range, n_months: int, step: Step) -> list[range]:
     """Return the windows of the scenario that line up with the slice, without overlap."""
-    length = min(len(months), WINDOW_MONTHS)
+    length = min(len(months), _steps(WINDOW_MONTHS, step))
     return [range(start, start + length) for start in range(months.stop % length, n_months - length + 1, length)]
 
 

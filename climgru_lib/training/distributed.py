@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lightning.fabric.plugins.environments import ClusterEnvironment
 
 T = TypeVar("T")
+SHARED_FROM = 100_000_000  # parameters: the state of AdamW is twice their size
 PATIENCE = timedelta(minutes=10)  # after which a process that says nothing is taken for lost
 
 
@@ -160,6 +161,30 @@ def require_seen(path: Path) -> bool:
     if any(other != exists for other in others):
         raise InputError(f"not all processes see {path}; use a folder on a file system that all machines share")
     return exists
+
+
+def adamw(groups: list[dict[str, Any]], **options: Any) -> torch.optim.Optimizer:
+    """Return AdamW; of a network from `SHARED_FROM` parameters on each process holds the state of a share of them.
+
+    Shares are whole tensors. A checkpoint holds the state of all, so that any number of processes resumes from it.
+
+    Parameters
+    ----------
+    groups : list of dict
+        Groups of parameters.
+    **options
+        Of `torch.optim.AdamW`.
+
+    Notes
+    -----
+    The first stage of ZeRO (Rajbhandari et al. 2020, arXiv:1910.02054), by PyTorch's ``ZeroRedundancyOptimizer``.
+    """
+    size = sum(parameter.numel() for group in groups for parameter in group["params"])
+    if processes.count() == 1 or size < SHARED_FROM:
+        return torch.optim.AdamW(groups, **options)
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # takes a second, which others need not wait for
+
+    return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **options)
 
 
 def gathered(value: T) -> list[T]:

@@ -159,7 +159,7 @@ def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
         raise InputError(f"stride {recipe.stride} leaves nothing to train on; choose a smaller one")
     grid = (len(data.lat), len(data.lon))
     with torch.device("meta"):
-        model = recipe.build(len(data.channels), grid, len(data.targets))
+        model = recipe.build(len(data.channels), grid, len(data.targets), data.step)
         if recipe.start_at_mean:
             model.start_at(torch.zeros(len(data.targets), *grid))
     distributed.require_shareable(recipe, model)
@@ -171,7 +171,7 @@ def _require_trainable(recipe: Recipe, data: EmulationData) -> None:
 def _start(recipe: Recipe, data: EmulationData, checkpoint: Path, seed: int) -> nn.Module:
     """Build the model, fitted in so far as it has a closed form, and otherwise as training starts."""
     torch.manual_seed(seed)
-    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets))
+    model = recipe.build(len(data.channels), (len(data.lat), len(data.lon)), len(data.targets), data.step)
     if distributed.require_seen(checkpoint) and recipe.is_fitted:
         _take_over(model, checkpoint)
     elif recipe.is_fitted:
@@ -230,6 +230,7 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
         "normalizer": data.normalizer.to_json(),
         "channels": data.channels,
         "targets": data.targets,
+        "step": data.step.name.lower(),
         "grid": [len(data.lat), len(data.lon)],
         "lat": data.lat.tolist(),
         "lon": data.lon.tolist(),
@@ -240,7 +241,7 @@ def facts(recipe: Recipe, data: EmulationData, model: nn.Module) -> dict[str, An
 
 
 def trained_months(data: EmulationData, recipe: Recipe) -> dict[str, list[str]]:
-    """Return the months ``YYYY-MM`` that any member was trained on, by scenario."""
+    """Return the months, or years, that any member was trained on, by scenario."""
     masks = data.training_targets(recipe.window, recipe.lead)
     return {ssp: data.months[keep.any(axis=0)].tolist() for ssp, keep in masks.items()}
 

@@ -21,7 +21,7 @@ from ..contract import InputError
 from ..progress import SECONDS_PER_LINE, is_live
 from . import files, runs
 from .batches import Batch, RunSampler
-from .distributed import gathered
+from .distributed import adamw, gathered
 from .losses import CompositeLoss
 from .recipe import Recipe
 from .weights import read_checkpoint, save_weights
@@ -53,7 +53,7 @@ class Emulation(lightning.LightningModule):
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
         """Return AdamW and its schedules: a rise batch by batch, times cosine annealing."""
         recipe = self.recipe
-        optimizer = torch.optim.AdamW(
+        optimizer = adamw(
             [
                 {"params": list(self.model.parameters())},
                 *({"params": list(part.parameters()), "weight_decay": 0.0} for part in [self.loss] if _learns(part)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ..contract import InputError, of_role
+from ..contract import InputError, Step, of_role
 from ..data import season
 from ..models import MODELS
 
@@ -48,6 +48,8 @@ _LEAST = {
 }
 
 
+#: Arguments of models that the data, or other settings, tell.
+_GIVEN = ("in_channels", "grid", "window", "lead", "n_targets", "steps_per_year")
 #: Largest integers in ``architecture``: of parts that are built one by one, and of any other size.
 _MOST = {"layers": 64}
 _MOST_OF_ANY = 1_000_000
@@ -79,10 +81,10 @@ class Recipe:
     model : str
         A key of `MODELS`.
     architecture : dict
-        Keyword arguments of the model but for channels, targets and grid, which the data tell, and window and lead.
+        Keyword arguments of the model but for those that the data tell, such as the grid, and window and lead.
     season : str
         Seasonal encoding, see `data.season`.
-    window, lead : int, months
+    window, lead : int, months, or years of annual data
         Target t is predicted from the input months t - lead - window + 1 .. t - lead.
     loss : dict
         Weight of each term; targets without one get that of their entry in the table, see `losses.CompositeLoss`.
@@ -110,7 +112,7 @@ class Recipe:
         Start the network's last layer at the mean map of the training months; published: at random.
     runs, run_length : int
         A batch is ``runs`` runs of ``run_length`` consecutive targets with all their members.
-    stride : int, months
+    stride : int, months, or years of annual data
         Of the training months every ``stride``-th alone is a target; published: 1.
     """
 
@@ -218,7 +220,7 @@ class Recipe:
     def architecture_settings(self) -> list[str]:
         """Return the names of the settings that ``architecture`` may hold."""
         parameters = inspect.signature(MODELS[self.model]).parameters
-        return [name for name in parameters if name not in ("in_channels", "grid", "window", "lead", "n_targets")]
+        return [name for name in parameters if name not in _GIVEN]
 
     def visible(self, inputs: Tensor, channels: Sequence[str]) -> Tensor:
         """Return inputs (time, channel, lat, lon), z-scored, as the network gets them: without ignored forcings."""
@@ -239,7 +241,11 @@ class Recipe:
         """Whether the model, or what its network builds on, is fitted in closed form; it predicts whole scenarios."""
         return hasattr(MODELS[self.model], "fit")
 
-    def build(self, n_channels: int, grid: tuple[int, int], n_targets: int = 2) -> nn.Module:
+    def on(self, step: Step) -> Recipe:
+        """Return the recipe for data of a step length: for years, which know no season, without its encoding."""
+        return replace(self, season="none") if step is Step.YEAR else self
+
+    def build(self, n_channels: int, grid: tuple[int, int], n_targets: int = 2, step: Step = Step.MONTH) -> nn.Module:
         """Build the untrained model.
 
         Parameters
@@ -250,18 +256,22 @@ class Recipe:
             Number of latitudes and longitudes.
         n_targets : int
             Predicted variables.
+        step : Step
+            Of the data.
 
         Raises
         ------
         InputError
-            If `check` does, a size does not fit, or the model knows two targets alone.
+            If `check` does, a size does not fit, or the model knows two targets alone, or months alone.
         """
         self.check()
         given = {"in_channels": n_channels, "grid": grid, "window": self.window, "lead": self.lead}
-        given["n_targets"] = n_targets
+        given |= {"n_targets": n_targets, "steps_per_year": step.value}
         accepted = inspect.signature(MODELS[self.model]).parameters
         if n_targets != 2 and "n_targets" not in accepted:
             raise InputError(f"{self.model} predicts tas and pr alone, the data have {n_targets} targets")
+        if step is Step.YEAR and self.is_fitted and "steps_per_year" not in accepted:
+            raise InputError(f"{self.model} is fitted to months, the data have years; let it take steps_per_year")
         return MODELS[self.model](**{k: v for k, v in given.items() if k in accepted}, **self.architecture)
 
     def to_json(self) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-#: Raised when a field is added; 2 has coordinates, 3 has targets: tas and pr where there are none; 5 has processes.
-VERSION = 5
+#: Raised when a field is added; 2 has coordinates, 3 has targets: tas and pr where there are none; 5 has processes;
+#: 6 has a step: a month where there is none.
+VERSION = 6
 
 _WORD = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _WORDS = {"type": "array", "items": _WORD, "maxItems": 1000}
@@ -14,7 +15,7 @@ _COUNT = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
 _NUMBER = {"type": "number", "minimum": 0, "maximum": 1e40}
 _SWITCH = {"type": "boolean"}
 _PARTS = {"type": "object", "maxProperties": 100}
-_MONTHS = {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}-\d\d$"}, "maxItems": 100_000}
+_MONTHS = {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}(-\d\d)?$"}, "maxItems": 100_000}
 _SIZE = {"type": "integer", "minimum": 1, "maximum": 10_000}
 
 
@@ -73,6 +74,7 @@ _RUN = _fields(
         "normalizer": _NORMALIZER,
         "channels": _WORDS,
         "targets": _WORDS,
+        "step": {"enum": ["month", "year"]},
         "grid": {"type": "array", "items": _SIZE, "minItems": 2, "maxItems": 2},
         "lat": _numbers(-90, 90),
         "lon": _numbers(-360, 720),

@@ -94,7 +94,7 @@ def test_a_changed_run_is_refused(foreign, kind):
 
 def test_every_field_is_needed_or_has_its_meaning_without(foreign):
     content = json.loads((foreign / runs.RUN).read_text())
-    optional = {"schema", "withheld", "loss", "added", "numerics", "precision", "threads", "device", "targets"}
+    optional = {"schema", "withheld", "loss", "added", "numerics", "precision", "threads", "device", "targets", "step"}
     optional |= {
         "data_suspicions",
         "climgru",

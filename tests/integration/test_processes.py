@@ -6,6 +6,7 @@ Processes are begun by the launcher of `torchrun`: forked, which spares each the
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from climgru_lib.cli import main
 from climgru_lib.contract import InputError
 from climgru_lib.data import splits, tensors
 from climgru_lib.stopping import SIGNALS, Stopped
-from climgru_lib.training import distributed, runs
+from climgru_lib.training import distributed, lightning_adapter, runs
 from climgru_lib.training.batches import RunSampler
 from climgru_lib.training.recipes import named
 from climgru_lib.training.settings import with_settings
@@ -166,6 +167,36 @@ def test_a_signal_to_one_stops_all_and_a_resume_goes_on_to_the_bit(data, tmp_pat
     weights = [(tmp_path / name / runs.WEIGHTS).read_bytes() for name in ("run", "whole")]
     assert weights[0] == weights[1]
     assert curves(tmp_path / "run") == curves(tmp_path / "whole")
+
+
+def test_the_state_of_a_large_network_is_shared_and_any_number_resumes(data, tmp_path, monkeypatch):
+    def work(name):
+        made, own = [], lightning_adapter.adamw
+        monkeypatch.setattr(lightning_adapter, "adamw", lambda *a, **k: made.append(own(*a, **k)) or made[0])
+        if name == "stopped":
+            stop_at(monkeypatch, 9)
+            with pytest.raises(Stopped):
+                train(COUPLED, data, tmp_path / name)
+        else:
+            train(COUPLED, data, tmp_path / name)
+        state = getattr(made[0], "optim", made[0]).state
+        return sum(value.numel() for moments in state.values() for value in moments.values() if value.ndim)
+
+    plain = begin(2, work, "plain")
+    monkeypatch.setattr(distributed, "SHARED_FROM", 1)
+    shared = begin(2, work, "shared")
+    assert plain == [2 * runs.read_run(tmp_path / "plain")["parameters"]] * 2
+    assert sum(shared) == plain[0] and max(shared) < 0.6 * plain[0]
+    begin(2, work, "stopped")
+    shutil.copytree(tmp_path / "stopped", tmp_path / "again")
+    begin(2, lambda: train(COUPLED, data, tmp_path / "again", resume=True) and None)
+    assert (tmp_path / "again" / runs.WEIGHTS).read_bytes() == (tmp_path / "shared" / runs.WEIGHTS).read_bytes()
+    train(COUPLED, data, tmp_path / "stopped", resume=True)  # alone
+    weights = {name: load_file(tmp_path / name / runs.WEIGHTS) for name in ("plain", "shared", "stopped")}
+    for name, value in weights["plain"].items():
+        torch.testing.assert_close(weights["shared"][name], value, rtol=0, atol=1e-6)
+        torch.testing.assert_close(weights["stopped"][name], value, rtol=0, atol=2e-4)  # rounding grows, as from 1 to 2
+    assert_alike(tmp_path / "stopped", tmp_path / "plain")
 
 
 def command(store, run_dir, *more):

@@ -308,6 +308,21 @@ def test_notebooks_tell_what_the_leak_is_worth():
         assert scores[published] - scores.min() < gains["20 epochs"].mean()
 
 
+def test_notebook_10_tells_what_weights_of_the_loss_do():
+    scores = results.rows("loss-weights", "clean").pivot_table(index="seed", columns="label", values="score")
+    mean = {label: f"({value:.3f})" for label, value in scores.mean().items()}
+    text = prose_of("10_what_we_learned")
+    assert f"their weights of the loss {mean['fixed (published)']} are not beaten" in text
+    assert f"learned by uncertainty {mean['learned by uncertainty']} and all one {mean['all one']} cannot be" in text
+    worse = scores["balanced gradients"] - scores["fixed (published)"]
+    assert f"worse by {worse.mean():.3f} ± {worse.std() / 3**0.5:.3f} (`loss-weights`, three seeds)" in text
+    against = {"learned by uncertainty": "within noise", "all one": "within noise", "balanced gradients": "worse"}
+    found = report.verdicts(
+        report.differences(results.rows("loss-weights", "clean"), dict.fromkeys(against, "fixed (published)"))
+    )
+    assert {one["label"]: one["verdict"] for one in found} == against
+
+
 def test_the_spread_of_a_study_by_hand():
     rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
     frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)

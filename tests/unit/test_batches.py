@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from climgru_lib.contract import InputError
+from climgru_lib.contract import InputError, Step
 from climgru_lib.data import splits
 from climgru_lib.data.splits import Split, Stretch
 from climgru_lib.data.tensors import EmulationData, Scenario
@@ -50,6 +50,7 @@ def labelled(split) -> EmulationData:
         one,
         "",
         suspicions=[],
+        step=Step.MONTH,
         normalizer=None,
         split=split,
     )

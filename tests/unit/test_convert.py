@@ -174,19 +174,68 @@ def test_climateset_folders_become_a_store_with_totals(raw, tmp_path):
     assert "CO2 is 2400 Gt and the sum of its maps up to the end of each month" in notes
 
 
-def test_annual_files_are_refused_with_the_reason(raw, tmp_path, capsys):
-    write_climatebench(raw, tmp_path / "bench", "ssp126")
+def write_annual(raw, folder, ssp, time, sun=True):
+    """ClimateBench as it is published: means of years, which time counts; with absolute temperatures."""
+    write_climatebench(raw, folder, ssp)
+    for path in folder.glob(f"*_{ssp}.nc"):
+        field = xr.load_dataset(path, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True))
+        field = field if sun else field.drop_vars("rsdt", errors="ignore")
+        means = field.coarsen(time=12, coord_func="min").mean(keep_attrs=True).assign_coords(time=time)
+        means.to_netcdf(path)
+
+
+@pytest.mark.parametrize("time", [np.arange(2015, 2019), np.arange(2015.0, 2019.0), dates("360_day")[::12]])
+def test_annual_climatebench_files_become_a_store_of_years(raw, tmp_path, time):
+    for ssp in SSPS:
+        write_annual(raw, tmp_path / "bench", ssp, time, sun=False)
+    sizes, notes = convert([tmp_path / "bench"], tmp_path / "store.zarr", "climatebench", Supplements(insolation=True))
+    assert sizes == {"ssp": 2, "time": 4, "member_id": 3, "lat": 8, "lon": 12}
+    dataset = open_dataset(tmp_path / "store.zarr")
+    assert contract.step_of(dataset) is contract.Step.YEAR
+    assert contract.month_labels(dataset).tolist() == ["2015", "2016", "2017", "2018"]
+    assert dataset["time"].dt.calendar == ("360_day" if isinstance(time, list) else "standard")
+    for name in [*FORCINGS, "tas", "pr"]:
+        months = raw[name].sel(ssp=list(SSPS)).isel(time=slice(0, N)).values
+        years = months.reshape(2, 4, 12, *months.shape[2:]).mean(axis=2, dtype=float)
+        np.testing.assert_allclose(dataset[name].values, years, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(dataset["rsdt"].values[1, 2, :, 5], monthly_mean(LAT).mean(axis=0), rtol=1e-6)
+    assert any("one date a year and no bounds" in line for line in notes) == isinstance(time, list)
+
+
+def test_emissions_of_years_add_up_by_the_year(raw, tmp_path):
+    """40 Gt of CO2 a year, spread evenly over an Earth of 5.1006e14 m2."""
+    for ssp in SSPS:
+        write_annual(raw, tmp_path / "bench", ssp, np.arange(2015, 2019))
+        path = tmp_path / "bench" / f"inputs_{ssp}.nc"
+        inputs = xr.load_dataset(path)
+        flux = xr.full_like(inputs["SO2"], 40e12 / (5.10064e14 * 31_557_600)).assign_attrs(units="kg m-2 s-1")
+        inputs.assign(CO2=flux).to_netcdf(path)
+    _, notes = convert([tmp_path / "bench"], tmp_path / "store.zarr", "climatebench", Supplements(co2_before=1500))
+    with xr.open_zarr(tmp_path / "store.zarr") as store:
+        np.testing.assert_allclose(store["CO2"].values, [[1540, 1580, 1620, 1660]] * 2, rtol=1e-5)
+    assert "CO2 is 1500 Gt and the sum of its maps up to the end of each year" in notes
+
+
+def test_what_is_neither_years_nor_months_is_refused(raw, tmp_path, capsys):
+    write_annual(raw, tmp_path / "bench", "ssp126", np.arange(2015, 2019))
     path = tmp_path / "bench" / "inputs_ssp126.nc"
-    annual = xr.load_dataset(path).isel(time=slice(0, None, 12))
+    annual = xr.load_dataset(path)
     for time, words in (
-        (np.arange(2015, 2019), r"whole years \(2015 .. 2018\)"),
-        (annual.time.values, "12 months apart"),
+        (np.arange(4), "neither dates nor years .it runs from 0 to 3.; give it units"),
+        (np.array([2015, 2016, 2018, 2019]), "years are not contiguous and in order; give every year once"),
     ):
         annual.assign_coords(time=time).to_netcdf(path)
-        with pytest.raises(InputError, match=f"inputs_ssp126.nc: .*{words}.*be made into twelve; take the monthly"):
+        with pytest.raises(InputError, match=f"inputs_ssp126.nc: .*{words}"):
             convert([tmp_path / "bench"], tmp_path / "store.zarr", "climatebench")
     assert cli.main(["data", "convert", str(path), str(tmp_path / "s.zarr"), "--layout", "climatebench"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_years_beside_months_are_refused_with_the_cure(raw, tmp_path, forcings):
+    write_annual(raw, tmp_path / "bench", "ssp126", np.arange(2015, 2019))
+    (tmp_path / "bench" / "inputs_ssp126.nc").unlink()
+    with pytest.raises(InputError, match=r"holds years \(.*outputs_ssp126.nc\), .* months .*`cdo yearmonmean"):
+        convert([tmp_path / "bench"], tmp_path / "store.zarr", "climatebench", Supplements(forcings))
 
 
 def test_what_the_files_lack_is_told_in_one_line_each_with_the_cure(cmip6, tmp_path, capsys):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from climgru_lib import mini_earth
+from climgru_lib.contract import Step
 from climgru_lib.score import metrics, noise_limits
 from climgru_lib.score.member_pairs import MemberPairs
 
@@ -96,7 +97,7 @@ def test_pairs_of_members_score_as_their_fields_do():
     scored = members(np.random.default_rng(6), 4, slice(0, 40))[:, :, 0]  # the last year is cut short
     forced, share, change = FORCED[:40, 0], 0.5, 1.7
     departure = 0.4 * (forced - forced.mean(axis=0))
-    pairs = MemberPairs(scored, LAT)
+    pairs = MemberPairs(scored, LAT, Step.MONTH)
     found, stds = pairs.scores(departure, share, change), np.stack([*pairs.stds(forced)])
     for at, (j, k) in enumerate([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]):
         for column, sign in enumerate((1, -1)):

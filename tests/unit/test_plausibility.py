@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from climgru_lib.contract import Step
 from climgru_lib.data.plausibility import Findings, weather
 
 
@@ -18,6 +19,8 @@ def test_a_map_that_is_suspicious_among_three_members_is_not_among_thirty(member
     maps[60, 0] *= 4  # sqrt(16.5 / 1.5) = 3.3 times the usual
     found = Findings()
     months = np.array([f"{2015 + month // 12}-{month % 12 + 1:02d}" for month in range(120)])
-    weather.check_sizes("pr", "ssp370", maps, np.ones((120, members), bool), np.ones((20, 1)), months, found)
+    weather.check_sizes(
+        "pr", "ssp370", maps, np.ones((120, members), bool), np.ones((20, 1)), months, Step.MONTH, found
+    )
     assert found.problems == []
     assert [line[:39] for line in found.suspicions] == ["pr of ssp370 in 2020-01 lies 3.3 times "] * told

@@ -1,4 +1,4 @@
-"""A field of a file as the contract has it: months counted, one order of latitudes and longitudes, one unit."""
+"""A field of a file as the contract has it: steps counted, one order of latitudes and longitudes, one unit."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ...contract import VARIABLES, InputError, layout, of_role
+from ...contract import VARIABLES, InputError, Step, layout, of_role, step_of
 from .. import reading
 from .fields import Field
 
-YEAR = 12
-ANNUAL = (
-    "the contract carries months, and the mean of a year cannot be made into twelve; take the monthly output of the "
-    "same runs, such as that of CMIP6 (`--layout cmip6`)"
-)
+YEARS = (1000, 9999)  # integers of a time axis that can be years
 DEGREES = {"latitude": "lat", "nav_lat": "lat", "longitude": "lon", "nav_lon": "lon", "member": "member_id"}
 KEPT = ("time", "member_id", "lat", "lon")
 CH4_AMOUNTS = ("Gt", "GtCH4", "Gt CH4")
@@ -24,7 +20,7 @@ CH4_AMOUNTS = ("Gt", "GtCH4", "Gt CH4")
 
 @dataclass(frozen=True)
 class Piece:
-    """Some months of a variable in one scenario and member.
+    """Some months, or years, of a variable in one scenario and member.
 
     Parameters
     ----------
@@ -34,9 +30,10 @@ class Piece:
         For messages.
     calendar : str
     months : array of int, shape (time,)
-        ``12 year + month - 1``.
+        ``12 year + month - 1``, or years.
     array : DataArray, dims (time,) or (time, lat, lon)
         Lazy; the first latitude is the southernmost, longitudes run from 0 to 360 degrees.
+    step : Step
     """
 
     variable: str
@@ -46,6 +43,7 @@ class Piece:
     calendar: str
     months: np.ndarray
     array: xr.DataArray
+    step: Step
 
 
 def read_field(field: Field, notes: list[str]) -> list[Piece]:
@@ -54,7 +52,7 @@ def read_field(field: Field, notes: list[str]) -> list[Piece]:
     Raises
     ------
     InputError
-        If its months, dimensions, grid or units are not such as the contract can carry; the line names the file.
+        If its steps, dimensions, grid or units are not such as the contract can carry; the line names the file.
     """
     dataset, said = reading.read(field.path)
     if field.name not in dataset:
@@ -93,9 +91,9 @@ def _alone(dataset: xr.Dataset, name: str) -> xr.Dataset:
 def _pieces(field: Field, dataset: xr.Dataset, notes: list[str]) -> list[Piece]:
     variable = field.variable
     try:
-        dataset, said = layout.months_by_bounds(dataset)
+        dataset, said = layout.dated_by_bounds(dataset)
         notes += [f"{variable}: {line}" for line in said]
-        months, calendar = _months(dataset)
+        months, calendar, step = _months(variable, dataset, notes)
         _note_dropped(field, dataset, notes)
         array = _with_contract_dims(variable, _on_degrees(dataset)[field.name])
         array = _in_order(variable, array, notes)
@@ -104,31 +102,43 @@ def _pieces(field: Field, dataset: xr.Dataset, notes: list[str]) -> list[Piece]:
         raise InputError(f"{field.path}: {error}") from error
     rest = (field.path, calendar, months)
     if "member_id" not in array.dims:
-        return [Piece(variable, field.scenario, field.member, *rest, array)]
+        return [Piece(variable, field.scenario, field.member, *rest, array, step)]
     labels = array["member_id"].values.tolist() if "member_id" in array.coords else range(array.sizes["member_id"])
     return [
-        Piece(variable, field.scenario, label, *rest, array.isel(member_id=at, drop=True))
+        Piece(variable, field.scenario, label, *rest, array.isel(member_id=at, drop=True), step)
         for at, label in enumerate(labels)
     ]
 
 
-def _months(dataset: xr.Dataset) -> tuple[np.ndarray, str]:
-    """Return the months of a file, counted, and its calendar."""
+def _months(variable: str, dataset: xr.Dataset, notes: list[str]) -> tuple[np.ndarray, str, Step]:
+    """Return the months or years of a file, counted, its calendar and its step."""
     if "time" not in dataset.coords or dataset["time"].ndim != 1 or not dataset.sizes["time"]:
         raise InputError("it has no coordinate time, or no months")
     time = dataset["time"].values
     if time.dtype != object:
-        ends = f"{time[0]:g} .. {time[-1]:g}" if time.dtype.kind in "iuf" else "no dates"
-        raise InputError(f"time counts whole years ({ends}) or is no date; {ANNUAL}")
-    months = np.array([date.year * YEAR + date.month - 1 for date in time])
+        return _years(time), "standard", Step.YEAR
+    if step_of(dataset) is Step.YEAR:
+        if not {"time_bnds", "time_bounds", dataset["time"].attrs.get("bounds")} & {*dataset.variables}:
+            notes.append(f"{variable} has one date a year and no bounds; it is taken as the means of those years")
+        return np.array([date.year for date in time]), time[0].calendar, Step.YEAR
+    months = np.array([date.year * Step.MONTH.value + date.month - 1 for date in time])
     steps = np.diff(months)
-    if steps.size and np.median(steps) >= YEAR:
-        raise InputError(f"its fields are {int(np.median(steps))} months apart; {ANNUAL}")
     if (steps == 0).any():
         raise InputError("it holds several fields a month; make monthly means first, such as by `cdo monmean IN OUT`")
     if (steps != 1).any():
-        raise InputError("its months are not contiguous and in order; give every month once")
-    return months, time[0].calendar
+        raise InputError("its months are not contiguous and in order; give every month, or every year, once")
+    return months, time[0].calendar, Step.MONTH
+
+
+def _years(time: np.ndarray) -> np.ndarray:
+    """Return a time axis that counts years; raise `InputError` if it does not."""
+    whole = time.dtype.kind in "iuf" and np.isfinite(time).all() and (time % 1 == 0).all()
+    if not whole or time.min() < YEARS[0] or time.max() > YEARS[1]:
+        ends = f"it runs from {time[0]:g} to {time[-1]:g}" if time.dtype.kind in "iuf" else "it holds text"
+        raise InputError(f"time holds neither dates nor years ({ends}); give it units such as 'days since 2015-01-15'")
+    if (np.diff(time) != 1).any():
+        raise InputError("its years are not contiguous and in order; give every year once")
+    return time.astype(int)
 
 
 def _note_dropped(field: Field, dataset: xr.Dataset, notes: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Pieces put together: periods, members and scenarios on one axis of months and one grid."""
+"""Pieces put together: periods, members and scenarios on one axis of months or years and one grid."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...contract import VARIABLES, InputError, of_role
+from ...contract import VARIABLES, InputError, Step, of_role
 from ..reading import UNREADABLE
-from .pieces import YEAR, Piece
+from .pieces import Piece
 
 SAME = 1e-3  # degrees between grids that are one
 
@@ -30,9 +30,10 @@ class Found:
     members : list of str or int
         Those that every open scenario has of every target.
     months : array of int, shape (time,)
-        Those that every scenario has of every variable.
+        Those that every scenario has of every variable, counted as in `Piece`.
     lat, lon : array, degrees
         Of the targets.
+    step : Step
     """
 
     pieces: Mapping[tuple, list[Piece]]
@@ -41,6 +42,11 @@ class Found:
     months: np.ndarray
     lat: np.ndarray
     lon: np.ndarray
+    step: Step
+
+    def label(self, month: int) -> str:
+        """Return a month, or year, as ``YYYY-MM`` or ``YYYY``."""
+        return label(month, self.step)
 
     def of(self, scenario: str, variable: str) -> list[tuple]:
         """Return the keys of a variable in a scenario."""
@@ -72,11 +78,12 @@ def put_together(pieces: Iterable[Piece], notes: list[str]) -> Found:
     Raises
     ------
     InputError
-        If months are doubled or lacking, there are no targets, or nothing is shared.
+        If months are doubled or lacking, there are no targets, nothing is shared, or months stand beside years.
     """
     groups: dict[tuple, list[Piece]] = defaultdict(list)
     for piece in pieces:
         groups[piece.scenario, piece.variable, piece.member].append(piece)
+    step = _shared_step([group[0] for group in groups.values()])
     groups = {key: _in_time(key, group) for key, group in groups.items()}
     targets = [key for key in groups if key[1] in of_role("target")]
     if not targets:
@@ -88,26 +95,37 @@ def put_together(pieces: Iterable[Piece], notes: list[str]) -> Found:
     for group in groups.values():
         for piece in group:
             _check_grid(piece, first, of_role("forcing"), notes)
-    months = _shared_months(groups, notes)
-    return Found(groups, sorted({key[0] for key in groups}), members, months, lat, lon)
+    months = _shared_months(groups, step, notes)
+    return Found(groups, sorted({key[0] for key in groups}), members, months, lat, lon, step)
 
 
-def label(month: int) -> str:
-    """Return a counted month as ``YYYY-MM``."""
-    return f"{month // YEAR:04d}-{month % YEAR + 1:02d}"
+def label(month: int, step: Step) -> str:
+    """Return a counted month as ``YYYY-MM``, or a year as ``YYYY``."""
+    return f"{month:04d}" if step is Step.YEAR else f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def _shared_step(pieces: list[Piece]) -> Step:
+    of_step = {piece.step: piece for piece in pieces}
+    if len(of_step) > 1:
+        month, year = of_step[Step.MONTH], of_step[Step.YEAR]
+        raise InputError(
+            f"{year.variable} of {year.scenario} holds years ({year.source}), {month.variable} of {month.scenario} "
+            f"months ({month.source}); make its annual means first, such as by `cdo yearmonmean IN OUT`"
+        )
+    return pieces[0].step
 
 
 def _in_time(key: tuple, group: list[Piece]) -> list[Piece]:
     group = sorted(group, key=lambda piece: piece.months[0])
     what = f"{key[1]} of {key[0]}" + (f", member {key[2]}" if key[2] is not None else "")
     for before, after in pairwise(group):
-        first, last = after.months[0], before.months[-1]
+        first, last, step = after.months[0], before.months[-1], after.step
         if first <= last:
             raise InputError(
-                f"{what} is there twice in {label(first)}: {before.source} and {after.source}; give one of them"
+                f"{what} is there twice in {label(first, step)}: {before.source} and {after.source}; give one of them"
             )
         if first > last + 1:
-            raise InputError(f"{what} lacks {label(last + 1)} .. {label(first - 1)}; a file is missing")
+            raise InputError(f"{what} lacks {label(last + 1, step)} .. {label(first - 1, step)}; a file is missing")
     return group
 
 
@@ -154,18 +172,19 @@ def _check_grid(piece: Piece, first: Piece, forgiven: Iterable[str], notes: list
     )
 
 
-def _shared_months(groups: Mapping[tuple, list[Piece]], notes: list[str]) -> np.ndarray:
+def _shared_months(groups: Mapping[tuple, list[Piece]], step: Step, notes: list[str]) -> np.ndarray:
     spans = {key: (group[0].months[0], group[-1].months[-1]) for key, group in groups.items()}
     begins, ends = max(spans, key=lambda key: spans[key][0]), min(spans, key=lambda key: spans[key][1])
     first, last = spans[begins][0], spans[ends][1]
     if first > last:
         raise InputError(
-            f"no month is there in all files: {ends[1]} of {ends[0]} ends in {label(last)}, {begins[1]} of {begins[0]} "
-            f"begins in {label(first)}; convert such scenarios apart, by naming their files"
+            f"no {step.name.lower()} is there in all files: {ends[1]} of {ends[0]} ends in {label(last, step)}, "
+            f"{begins[1]} of {begins[0]} begins in {label(first, step)}; convert such scenarios apart, by naming "
+            "their files"
         )
     if len(set(spans.values())) > 1:
         notes.append(
-            f"months kept: {label(first)} .. {label(last)}, which all have ({begins[1]} of {begins[0]} begins, "
-            f"{ends[1]} of {ends[0]} ends there)"
+            f"{step.unit} kept: {label(first, step)} .. {label(last, step)}, which all have "
+            f"({begins[1]} of {begins[0]} begins, {ends[1]} of {ends[0]} ends there)"
         )
     return np.arange(first, last + 1)

@@ -12,7 +12,7 @@ import cftime
 import numpy as np
 import xarray as xr
 
-from ...contract import VARIABLES, InputError, of_role
+from ...contract import VARIABLES, InputError, Step, of_role
 from ...contract.variables import TARGET_DIMS
 from ...grid import area_mean
 from ...mini_earth import monthly_mean
@@ -21,8 +21,8 @@ from ...progress import bar
 from ..manifest import write_manifest
 from ..store import check_whole
 from .fields import LAYOUTS, netcdf_files
-from .pieces import YEAR, read_field, read_forcings
-from .scenarios import Found, label, put_together
+from .pieces import read_field, read_forcings
+from .scenarios import Found, put_together
 
 EARTH_AREA = 4 * np.pi * 6.371e6**2  # m2
 SECONDS_PER_YEAR = 365.25 * 86_400
@@ -122,7 +122,7 @@ def _require_forcings(found: Found, supplements: Supplements) -> None:
         elif name == "CO2" and _has_maps(found, name) and supplements.co2_before is None:
             lines.append(
                 f"CO2 is given as emissions, the contract has their sum since 1850; give what was emitted before "
-                f"{label(found.months[0])} in Gt of CO2 (--co2-before), or the sums by --forcings"
+                f"{found.label(found.months[0])} in Gt of CO2 (--co2-before), or the sums by --forcings"
             )
     if lines:
         raise InputError(*lines)
@@ -186,7 +186,7 @@ def scenario(found: Found, ssp: str, supplements: Supplements, notes: list[str])
     calendar = next(iter(found.pieces.values()))[0].calendar
     coords = {
         "ssp": np.array([ssp], dtype=f"U{width}"),
-        "time": [cftime.datetime(m // YEAR, m % YEAR + 1, 15, calendar=calendar) for m in found.months.tolist()],
+        "time": [_date(month, found.step, calendar) for month in found.months.tolist()],
         "member_id": np.array(found.members if None not in found.members else range(len(found.members))),
         "lat": ("lat", found.lat, {"units": "degrees_north", "standard_name": "latitude"}),
         "lon": ("lon", found.lon, {"units": "degrees_east", "standard_name": "longitude"}),
@@ -195,6 +195,12 @@ def scenario(found: Found, ssp: str, supplements: Supplements, notes: list[str])
     first = coords["time"][0]
     dataset["time"].encoding.update(units=f"days since {first:%Y-%m-%d}", calendar=calendar, dtype="i4")
     return dataset
+
+
+def _date(month: int, step: Step, calendar: str) -> cftime.datetime:
+    """Return the middle of a counted month or year."""
+    year, month, day = (month, 7, 2) if step is Step.YEAR else (month // 12, month % 12 + 1, 15)
+    return cftime.datetime(year, month, day, calendar=calendar)
 
 
 def _members(found: Found, ssp: str, name: str) -> np.ndarray | None:
@@ -209,7 +215,7 @@ def _members(found: Found, ssp: str, name: str) -> np.ndarray | None:
     if name == "tas" and values.any() and (size := float(np.abs(values).mean())) < COLDEST_MEAN:
         raise InputError(
             f"tas of {ssp} is {size:.3g} K in the mean, so a change from a control run, or Celsius without its units; "
-            "add the control's climatology of each month, or give the units"
+            "add the control's climatology, or give the units"
         )
     return values
 
@@ -226,10 +232,13 @@ def _forcing(found: Found, keys: list[tuple], name: str, supplements: Supplement
     if name != "CO2":
         notes.append(f"{name} is the total of its maps in {VARIABLES[name].units[0]}")
         return rate
-    notes.append(f"CO2 is {supplements.co2_before:g} Gt and the sum of its maps up to the end of each month")
-    return supplements.co2_before + np.cumsum(rate) / YEAR
+    notes.append(
+        f"CO2 is {supplements.co2_before:g} Gt and the sum of its maps up to the end of each {found.step.name.lower()}"
+    )
+    return supplements.co2_before + np.cumsum(rate) / found.step.value
 
 
 def _insolation(found: Found) -> np.ndarray:
     year = monthly_mean(found.lat).astype(np.float32)
-    return np.broadcast_to(year[found.months % YEAR, :, None], (len(found.months), len(found.lat), len(found.lon)))
+    zonal = year[found.months % 12] if found.step is Step.MONTH else year.mean(axis=0)[None]
+    return np.broadcast_to(zonal[:, :, None], (len(found.months), len(found.lat), len(found.lon)))

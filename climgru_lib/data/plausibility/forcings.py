@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from ...contract import SCENARIOS
+from ...contract import SCENARIOS, Step
 from .findings import Findings, span
 
 EARTH_AREA, SECONDS_PER_YEAR, KG_PER_TG = 5.1e14, 3.15e7, 1e9  # m2, s, kg
@@ -39,11 +39,14 @@ def check_amounts(totals: dict[str, dict[str, float]], found: Findings) -> None:
         found.judge(ratio, *BC_PER_SO2, line)
 
 
-def check_steps(name: str, ssp: str, steps: np.ndarray, size: float, months: np.ndarray, found: Findings) -> None:
-    """Judge the sizes of the monthly steps of a forcing, shape (time - 1,): they are small, or come each year."""
+def check_steps(
+    name: str, ssp: str, steps: np.ndarray, size: float, months: np.ndarray, step: Step, found: Findings
+) -> None:
+    """Judge the sizes of the steps of a forcing, shape (time - 1,): they are small, or come each year."""
     if len(steps) < 24:
         return
-    apart = len(steps) / max(1, (steps > STEP_ROUNDING * size).sum())  # months: 12 of emissions given by the year
+    apart = len(steps) / max(1, (steps > STEP_ROUNDING * size).sum())  # 12 of emissions given by the year
+    apart *= 12 / step.value  # months
     jumps = (steps > STEP_FACTOR * np.sort(steps)[-STEPS_ABOVE]) & (steps > STEP_SHARE * apart * size)
     if not jumps.any():
         return
@@ -52,17 +55,18 @@ def check_steps(name: str, ssp: str, steps: np.ndarray, size: float, months: np.
     found.judge(jumps.sum(), 0, 1, line)  # one may be a shock by design, there and back is none
 
 
-def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
+def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, step: Step, found: Findings) -> None:
     """Judge cumulative CO2, Gt, shape (time,) by scenario."""
-    if len(months) < 24:
+    in_year = step.value
+    if len(months) < max(2 * in_year, 3):
         return
     first_year = int(months[0][:4])
     constant = [ssp for ssp, series in co2.items() if np.ptp(series) == 0]
     if constant:
         line = f"CO2 of {', '.join(constant)} is constant, as if nothing were emitted; it is cumulative emissions in Gt"
         found.judge(len(constant) - 1 + (len(constant) == len(co2)), -1, 0, line)
-    years = min(5, len(months) // 12)
-    early = max((series[12 * years - 1] - series[0]) / (years - 1 / 12) for series in co2.values())
+    years = min(5, len(months) // in_year)
+    early = max((series[in_year * years - 1] - series[0]) / (years - 1 / in_year) for series in co2.values())
     if 2000 <= first_year <= 2040 and len(constant) < len(co2):
         certain, low, high = CO2_FIRST_YEARS
         line = f"CO2 grows by {early:.3g} Gt a year from {months[0]}, not by about 40; it may be in ppm or Gt of carbon"
@@ -71,7 +75,7 @@ def check_co2(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings) -
         elif not low <= early <= high:
             found.suspicions.append(line)
     for ssp, series in co2.items():
-        check_steps("CO2", ssp, np.abs(np.diff(series, 2)), CO2_STEP / STEP_SHARE, months[1:], found)
+        check_steps("CO2", ssp, np.abs(np.diff(series, 2)), CO2_STEP / STEP_SHARE, months[1:], step, found)
     _check_names(co2, months, found)
 
 
@@ -86,10 +90,10 @@ def _check_names(co2: dict[str, np.ndarray], months: np.ndarray, found: Findings
             )
 
 
-def check_warming(co2: dict[str, np.ndarray], tas: dict[str, np.ndarray], found: Findings) -> None:
+def check_warming(co2: dict[str, np.ndarray], tas: dict[str, np.ndarray], step: Step, found: Findings) -> None:
     """Judge global mean tas, K, against CO2, Gt, both of shape (time,) by open scenario."""
     for one, other in itertools.combinations([ssp for ssp in tas if ssp in co2], 2):
-        apart, warmer = _years(co2[one] - co2[other]), _years(tas[one] - tas[other])
+        apart, warmer = _years(co2[one] - co2[other], step), _years(tas[one] - tas[other], step)
         far = np.abs(apart) > CO2_APART
         if far.sum() >= 5:
             warms = float((np.sign(apart) * warmer)[far].mean())
@@ -104,5 +108,5 @@ def check_warming(co2: dict[str, np.ndarray], tas: dict[str, np.ndarray], found:
             found.judge(rise, *WARMING_PER_CO2, line)
 
 
-def _years(series: np.ndarray) -> np.ndarray:
-    return series[: len(series) // 12 * 12].reshape(-1, 12).mean(axis=1)
+def _years(series: np.ndarray, step: Step) -> np.ndarray:
+    return series[: len(series) // step.value * step.value].reshape(-1, step.value).mean(axis=1)

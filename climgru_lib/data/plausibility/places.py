@@ -64,6 +64,20 @@ class Places:
         elif own > SUN_FAR:
             found.suspicions.append(f"{what}: check latitudes, months and units")
 
+    def check_annual_sun(self, ssp: str, rsdt: np.ndarray, found: Findings) -> None:
+        """Compare a zonal mean over years, shape (lat,), with the Sun's: that of one month is no year's."""
+        misfit = [
+            np.sqrt((self.weights[:, 0] * (rsdt - sun) ** 2).mean()) for sun in (self.sun.mean(axis=0), *self.sun)
+        ]
+        what = f"rsdt of {ssp} lies {misfit[0]:.0f} W m-2 from the insolation of its latitudes in the mean of a year"
+        if misfit[0] > SUN_CLOSE and min(misfit) < SUN_BETTER * misfit[0]:
+            month = np.argmin(misfit)
+            found.problems.append(
+                f"{what}; it fits month {month} of each: give all months, or the means of whole years"
+            )
+        elif misfit[0] > SUN_FAR:
+            found.suspicions.append(f"{what}: check latitudes and units")
+
     def check_tas(self, ssp: str, year: np.ndarray, found: Findings) -> None:
         """Place the climatology of tas, shape (12, lat, lon), by the Sun and by land."""
         wave = np.exp(-2j * np.pi * MONTHS / 12)

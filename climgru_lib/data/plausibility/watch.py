@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import xarray as xr
 
-from ...contract import VARIABLES, check_values, month_labels, scenario_fields, withheld_maps
+from ...contract import VARIABLES, Step, check_values, month_labels, scenario_fields, step_of, withheld_maps
 from ...grid import area_mean
 from . import forcings, weather
 from .findings import Findings, span
@@ -30,6 +30,7 @@ class Watch:
         self.found = Findings()
         self._lat, self._members = dataset["lat"].values.astype(float), dataset["member_id"].values
         self._months, self._month = month_labels(dataset), dataset["time"].dt.month.values - 1
+        self._step = step_of(dataset)
         self._places = Places(self._lat, dataset["lon"].values.astype(float))
         self._totals = {name: {} for name in EMISSIONS}
         self._means: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
@@ -57,14 +58,18 @@ class Watch:
         self._totals[name][ssp] = float(area_mean(mean, self._lat))
         steps = np.sqrt(np.einsum("tyx,tyx->t", d := np.diff(values, axis=0), d) / mean.size)
         size = float(np.sqrt((mean**2).mean()))
-        forcings.check_steps(name, ssp, steps, size, self._months, self.found)
+        forcings.check_steps(name, ssp, steps, size, self._months, self._step, self.found)
 
     def _see_sun(self, ssp: str, values: np.ndarray) -> None:
         zonal = values.mean(axis=2)
-        year = self._climatology(zonal)
-        self._places.check_sun(ssp, year, self.found)
+        if self._step is Step.YEAR:
+            year = np.median(zonal, axis=0)
+            self._places.check_annual_sun(ssp, year, self.found)
+        else:
+            year = self._climatology(zonal)
+            self._places.check_sun(ssp, year, self.found)
         across = np.sqrt((values.var(axis=2)).mean(axis=1))
-        along = np.sqrt(((zonal - year[self._month]) ** 2).mean(axis=1))
+        along = np.sqrt(((zonal - (year if self._step is Step.YEAR else year[self._month])) ** 2).mean(axis=1))
         unsteady = np.maximum(across, along) > SUN_STEADY
         if unsteady.any():
             self.found.problems.append(
@@ -88,19 +93,19 @@ class Watch:
         if not known.any():
             return
         context = (name, ssp, maps, known)
-        weather.check_repeats(*context, self._months, self.found)
-        weather.check_members(*context, self._members, self._months, self.found)
-        weather.check_sizes(*context, self._places.weights, self._months, self.found)
+        weather.check_repeats(*context, self._months, self._step, self.found)
+        weather.check_members(*context, self._members, self._months, self._step, self.found)
+        weather.check_sizes(*context, self._places.weights, self._months, self._step, self.found)
         if not known.all():
             return
-        self._anomalies[name][ssp] = weather.tropical(maps, self._lat)
-        if name not in ("tas", "pr") or len(maps) < YEAR:
+        self._anomalies[name][ssp] = weather.tropical(maps, self._lat, self._step)
+        if name == "tas" and len(maps) >= self._step.value:
+            self._means["tas"][ssp] = area_mean(maps, self._lat).mean(axis=1)
+        if name not in ("tas", "pr") or len(maps) < YEAR or self._step is Step.YEAR:
             return
         whole = maps[: len(maps) // YEAR * YEAR].mean(axis=1)
         year = np.roll(whole.reshape(-1, YEAR, *whole.shape[1:]).mean(axis=0), self._month[0], axis=0)
         (self._places.check_tas if name == "tas" else self._places.check_rain)(ssp, year, self.found)
-        if name == "tas":
-            self._means["tas"][ssp] = area_mean(maps, self._lat).mean(axis=1)
 
     def _see_pair(self, ssp: str, pr: np.ndarray, known: np.ndarray) -> None:
         """Look at tas and pr of one scenario together, then let go of tas."""
@@ -114,7 +119,7 @@ class Watch:
             )
         elif known.any() and not known.all():
             self._note_holes(ssp, known)
-        if known.all() and warm.all():
+        if known.all() and warm.all() and self._step is Step.MONTH:
             sample = weather.coupled_sample(tas[:, 0]), weather.coupled_sample(pr[:, 0])
             if sample[0] is not None:
                 self._warm[ssp], self._wet[ssp] = sample
@@ -133,11 +138,11 @@ class Watch:
         if all(self._totals[name] for name in EMISSIONS):
             forcings.check_amounts(self._totals, self.found)
         if "CO2" in self._means:
-            forcings.check_co2(self._means["CO2"], self._months, self.found)
-            forcings.check_warming(self._means["CO2"], self._means["tas"], self.found)
+            forcings.check_co2(self._means["CO2"], self._months, self._step, self.found)
+            forcings.check_warming(self._means["CO2"], self._means["tas"], self._step, self.found)
         weather.check_coupling(self._warm, self._wet, self.found)
         for name, anomalies in self._anomalies.items():
-            weather.check_exchange(name, anomalies, self._months, self.found)
+            weather.check_exchange(name, anomalies, self._months, self._step, self.found)
         self.found.merge(list(self._means["CO2"]))
         return self.found
 

@@ -10,9 +10,10 @@ import itertools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ...contract import Step
 from .findings import Findings, span
 
-YEAR = 12
+YEAR, FEWEST = 12, 24  # months; steps of a series whose steps are judged by each other
 #: Share of the cells that repeat the month before or the western neighbour, above the median month. None do in CESM2;
 #: packed or very dry fields repeat some, a third of a map more than usual is no weather.
 REPEATED = (0.15, 0.3)
@@ -43,14 +44,14 @@ def among(members: int, suspicious: float, certain: float) -> tuple[float, float
 
 
 def check_repeats(
-    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, found: Findings
+    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, months: np.ndarray, step: Step, found: Findings
 ) -> None:
-    """Find maps that stand still from month to month, or are flat in part, such as half a map of zeros."""
-    still, again = _equal_to_before(maps, known, 1), _equal_to_before(maps, known, YEAR)
+    """Find maps that stand still from step to step, or are flat in part, such as half a map of zeros."""
+    still, again = _equal_to_before(maps, known, 1), _equal_to_before(maps, known, step.value)
     flat = (maps[..., 1:] == maps[..., :-1]).mean(axis=(2, 3))
     flat[~known] = 0
     for share, what in (
-        (still, "repeat the month before"),
+        (still, f"repeat the {step.name.lower()} before"),
         (again, "repeat the year before"),
         (flat, "are one constant"),
     ):
@@ -70,9 +71,17 @@ def _equal_to_before(maps: np.ndarray, known: np.ndarray, lag: int) -> np.ndarra
 
 
 def check_members(
-    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, members: np.ndarray, months: np.ndarray, found: Findings
+    name: str,
+    ssp: str,
+    maps: np.ndarray,
+    known: np.ndarray,
+    members: np.ndarray,
+    months: np.ndarray,
+    step: Step,
+    found: Findings,
 ) -> None:
     """Find members that are copies of each other, in all months or in some."""
+    year = step.value
     sample = maps[:, :, :: max(1, maps.shape[2] // 12)]
     for one, other in itertools.combinations(range(len(members)), 2):
         both = known[:, one] & known[:, other]
@@ -80,34 +89,42 @@ def check_members(
         equal = both & (sample[:, one] == sample[:, other]).all(axis=(1, 2))
         if equal.any():
             found.problems.append(f"{who} are identical in {span(months, equal)}; keep one of them")
-        elif (yearly := both[YEAR:] & both[:-YEAR]).any():
+        elif (yearly := both[year:] & both[:-year]).any():
             apart = ((sample[both, one] - sample[both, other]) ** 2).mean()
-            years = ((sample[YEAR:, one] - sample[:-YEAR, one])[yearly] ** 2).mean()
+            years = ((sample[year:, one] - sample[:-year, one])[yearly] ** 2).mean()
             ratio = float(np.sqrt(apart / max(years, 1e-12)))
             line = f"{who} differ by {ratio:.2f} of what two years do; they may be one run"
             found.judge(-ratio, -TOO_ALIKE[0], -TOO_ALIKE[1], line)
 
 
-def deviations(maps: np.ndarray) -> np.ndarray:
-    """Return maps less the mean of those a year before and after: weather without season and trend."""
-    return maps[YEAR:-YEAR] - (maps[: -2 * YEAR] + maps[2 * YEAR :]) / 2
+def deviations(maps: np.ndarray, year: int) -> np.ndarray:
+    """Return maps less the mean of those a year of so many steps before and after: weather without season and trend."""
+    return maps[year:-year] - (maps[: -2 * year] + maps[2 * year :]) / 2
 
 
 def check_sizes(
-    name: str, ssp: str, maps: np.ndarray, known: np.ndarray, weights: np.ndarray, months: np.ndarray, found: Findings
+    name: str,
+    ssp: str,
+    maps: np.ndarray,
+    known: np.ndarray,
+    weights: np.ndarray,
+    months: np.ndarray,
+    step: Step,
+    found: Findings,
 ) -> None:
-    """Find months that are unlike the same month of the years around them."""
-    if len(maps) < 6 * YEAR:
+    """Find months that are unlike the same month of the years around them, or years unlike those around them."""
+    year = step.value
+    if len(maps) < max(6 * year, FEWEST):
         return
     thin = max(1, maps.shape[2] // 24)
     rows, columns = slice(thin // 2, None, thin), slice(None, None, thin)
-    size = np.sqrt(np.einsum("tmyx,tmyx,y->tm", d := deviations(maps[:, :, rows, columns]), d, weights[rows, 0]))
-    size[~(known[YEAR:-YEAR] & known[: -2 * YEAR] & known[2 * YEAR :])] = 0
+    size = np.sqrt(np.einsum("tmyx,tmyx,y->tm", d := deviations(maps[:, :, rows, columns], year), d, weights[rows, 0]))
+    size[~(known[year:-year] & known[: -2 * year] & known[2 * year :])] = 0
     if not size.any():
         return
     ratio, limits = size.max(axis=1) / np.median(size[size > 0]), among(maps.shape[1], *UNUSUAL)
     if ratio.max() > limits[0]:
-        where = months[YEAR:-YEAR][ratio.argmax()]
+        where = months[year:-year][ratio.argmax()]
         line = (
             f"{name} of {ssp} in {where} lies {ratio.max():.1f} times as far from the years around it as is usual; "
             "a wrong or damaged map may stand there: fetch the store again"
@@ -119,7 +136,7 @@ def coupled_sample(maps: np.ndarray) -> np.ndarray | None:
     """Return the deviations of some years and rows of one member, shape (time, lat, lon); None of a short series."""
     if len(maps) < 6 * YEAR:
         return None
-    return deviations(maps[: COUPLED_YEARS * YEAR, :: max(1, maps.shape[1] // 16)])
+    return deviations(maps[: COUPLED_YEARS * YEAR, :: max(1, maps.shape[1] // 16)], YEAR)
 
 
 def _coupling(warm: np.ndarray, wet: np.ndarray, shift: int = 0, turn: int = 0) -> float:
@@ -151,18 +168,20 @@ def check_coupling(warm: dict[str, np.ndarray], wet: dict[str, np.ndarray], foun
             found.judge(better, *COUPLED_BETTER, line)
 
 
-def tropical(maps: np.ndarray, lat: np.ndarray) -> np.ndarray:
+def tropical(maps: np.ndarray, lat: np.ndarray, step: Step) -> np.ndarray:
     """Return tropical maps without their season but with their level, shape (time, member, cell), on some cells."""
     near = maps[:, :, np.abs(lat) < TROPICS, :: max(1, maps.shape[3] // 18)]
     near = near.reshape(*near.shape[:2], -1).astype(np.float32)
     level = near.mean(axis=(0, 1))
-    for month in range(YEAR):
-        near[month::YEAR] -= near[month::YEAR].mean(axis=(0, 1)) - level
+    for month in range(step.value):
+        near[month :: step.value] -= near[month :: step.value].mean(axis=(0, 1)) - level
     return near
 
 
-def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, found: Findings) -> None:
+def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, step: Step, found: Findings) -> None:
     """Find open scenarios that are copies, or months in which their difference is turned over: they changed places.
+
+    From year to year the weather of the tropics may turn over by itself, so that of annual data copies alone are found.
 
     Parameters
     ----------
@@ -176,7 +195,7 @@ def check_exchange(name: str, maps: dict[str, np.ndarray], months: np.ndarray, f
         if apart.shape[2] and (same[begun[0] :].any() if begun.size else True):
             found.problems.append(f"{name} of {one} and {other} is identical in {span(months, same)}; one is a copy")
             continue
-        if apart.shape[2] == 0 or len(apart) < 6 * YEAR:
+        if apart.shape[2] == 0 or len(apart) < 6 * YEAR or step is Step.YEAR:
             continue
         sums = np.cumsum(np.concatenate([np.zeros_like(apart[:1]), apart], dtype=np.float64), axis=0)
         seasons = sums[SEASON:] - sums[:-SEASON]

@@ -45,6 +45,7 @@ class EnergyBalance(nn.Module):
         Number of latitudes and longitudes.
     n_targets : int
         Those beyond tas and pr are regressed as tas is.
+    steps_per_year : int
 
     Notes
     -----
@@ -57,14 +58,15 @@ class EnergyBalance(nn.Module):
     were looked at, and when, stands in the book's page "How it was found".
     """
 
-    def __init__(self, grid: tuple[int, int], n_targets: int = 2):
+    def __init__(self, grid: tuple[int, int], n_targets: int = 2, steps_per_year: int = 12):
         super().__init__()
+        self.steps_per_year = steps_per_year
         self.register_buffer("units", torch.zeros(2, 3, dtype=torch.float64))  # mean and std of the drivers' channels
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("sensitivity", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("transport", torch.zeros((), dtype=torch.float64))  # K at full loss, middle latitudes
         self.register_buffer("contrast", torch.zeros(2, dtype=torch.float64))  # its line against global warming
-        self.register_buffer("coefficients", torch.zeros(12, 3, n_targets, *grid))
+        self.register_buffer("coefficients", torch.zeros(steps_per_year, 3, n_targets, *grid))
 
     def fit(self, series: list[FitSeries], lat: np.ndarray) -> None:
         """Fit global sensitivities, the loss of heat transport, then each cell and calendar month.
@@ -72,7 +74,7 @@ class EnergyBalance(nn.Module):
         Parameters
         ----------
         series : list of FitSeries
-            The open scenarios; the first two fits take the years of which all twelve months have weight.
+            The open scenarios; the first two fits take the years of which all months have weight.
         lat : array, shape (lat,), degrees north
             Equally spaced.
 
@@ -84,7 +86,7 @@ class EnergyBalance(nn.Module):
         normalizer = series[0].normalizer
         self.units[:] = torch.from_numpy(np.stack([normalizer.input_mean, normalizer.input_std])[:, DRIVERS])
         self.dry.fill_(no_rain(normalizer))
-        years = Rows.whole_years(series)
+        years = Rows.whole_years(series, self.steps_per_year)
         if not (np.diff(years.scenario) == 0).any():
             raise InputError("the energy balance needs two whole years of a scenario to be fitted; withhold less")
         self._fit_sensitivity(series, lat, years)
@@ -95,7 +97,7 @@ class EnergyBalance(nn.Module):
         """Return the z-scored maps of every month, (time, target, lat, lon); ``inputs`` is a whole scenario."""
         predictors = torch.from_numpy(self._predictors(inputs, lat)).float()
         maps = torch.empty(len(inputs), *self.coefficients.shape[2:])
-        for month in range(12):
+        for month in range(self.steps_per_year):
             at = torch.from_numpy(calendar_month == month + 1)
             maps[at] = torch.einsum("tpcy,pcyx->tcyx", predictors[at], self.coefficients[month])
         maps[:, PR].clamp_(min=self.dry)
@@ -115,7 +117,7 @@ class EnergyBalance(nn.Module):
         sulphur = self._drivers(inputs, lat)[0][:, 2]
         everywhere, _, loss = self._warming(inputs, lat)
         contrast = self._predictors(inputs, lat)[:, 2, PR, 0]
-        return np.stack([everywhere, sulphur, lagged(everywhere, LOSS_MEMORY_YEARS), loss, contrast], axis=1)
+        return np.stack([everywhere, sulphur, self._lagged(everywhere, LOSS_MEMORY_YEARS), loss, contrast], axis=1)
 
     def _fit_sensitivity(self, series: list[FitSeries], lat: np.ndarray, years: Rows) -> None:
         """Fit the global annual temperature, with a Gaussian prior on the sensitivities."""
@@ -165,8 +167,8 @@ class EnergyBalance(nn.Module):
         used[PR, ..., 2] = 1
         precision = np.zeros((n_targets, 1, 1, 3, 3))
         precision[..., 2, 2] = np.reshape([PRECISION[i == PR] for i in range(n_targets)], (-1, 1, 1))
-        for month in range(12):
-            rows = Rows.of_month(series, month + 1)
+        for month in range(self.steps_per_year):
+            rows = Rows.of_month(series, month + 1, self.steps_per_year)
             whiten = rows.whitener(*CELL_NOISE)
             design = np.tensordot(whiten, rows.gather(predictors), 1)
             wanted = np.tensordot(whiten, rows.gather([one.target.numpy() for one in series]), 1)
@@ -180,15 +182,18 @@ class EnergyBalance(nn.Module):
         mean, std = self.units.numpy()
         zonal = inputs[:, DRIVERS].mean(dim=-1).double().numpy() * std[:, None] + mean[:, None]
         co2, ch4 = zonal[:, 0].mean(axis=1) / 1e3, zonal[:, 1].mean(axis=1)
-        so2 = lagged(zonal[:, 2] * TG_PER_YEAR, SO2_MEMORY_YEARS)
-        return np.stack([co2, lagged(ch4, CH4_MEMORY_YEARS), so2 @ area_weights(lat) / len(lat)], axis=1), so2
+        so2 = self._lagged(zonal[:, 2] * TG_PER_YEAR, SO2_MEMORY_YEARS)
+        return np.stack([co2, self._lagged(ch4, CH4_MEMORY_YEARS), so2 @ area_weights(lat) / len(lat)], axis=1), so2
+
+    def _lagged(self, series: np.ndarray, years: float) -> np.ndarray:
+        return lagged(series, years, self.steps_per_year)
 
     def _warming(self, inputs: Tensor, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the global warming (time,), that with SO2 in its place (time, lat), and the overturning's loss."""
         drivers, so2 = self._drivers(inputs, lat)
         everywhere = drivers @ self.sensitivity.numpy()
         uneven = self.sensitivity[2].item() * (so2 @ green(lat).T - drivers[:, 2:])
-        return everywhere, everywhere[:, None] + uneven, overturning_loss(everywhere)
+        return everywhere, everywhere[:, None] + uneven, overturning_loss(everywhere, self.steps_per_year)
 
     def _predictors(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
         """Return what multiplies the coefficients, (time, 3, target, lat); all but pr have the predictors of tas."""

@@ -35,6 +35,7 @@ class ResidualGP(nn.Module):
     prior : {"pattern_scaling", "energy_balance"}
     n_targets : int
         Those beyond tas and pr have the signal of tas.
+    steps_per_year : int
 
     Raises
     ------
@@ -46,11 +47,14 @@ class ResidualGP(nn.Module):
     Kernel ridge regression, the mean of a Gaussian process (Rasmussen and Williams 2006, chapter 2).
     """
 
-    def __init__(self, grid: tuple[int, int], prior: str = "pattern_scaling", n_targets: int = 2):
+    def __init__(
+        self, grid: tuple[int, int], prior: str = "pattern_scaling", n_targets: int = 2, steps_per_year: int = 12
+    ):
         super().__init__()
+        self.steps_per_year = steps_per_year
         if prior not in PRIORS:
             raise InputError(f"unknown prior '{prior}'; there are {', '.join(PRIORS)}")
-        self.prior = PRIORS[prior](grid, n_targets)
+        self.prior = PRIORS[prior](grid, n_targets, steps_per_year)
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("centre", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(3, dtype=torch.float64))
@@ -70,12 +74,12 @@ class ResidualGP(nn.Module):
         """
         self.prior.fit(series, lat)
         self.dry.fill_(no_rain(series[0].normalizer))
-        rows, residuals, members = [], [], []
+        rows, residuals, members, steps = [], [], [], self.steps_per_year
         for number, one in enumerate(series):
-            n_years = len(one.weight) // 12
-            error = (one.target - self.prior.predict(one.inputs, one.calendar_month, lat))[: 12 * n_years]
-            weight = torch.from_numpy(one.weight[: 12 * n_years]).view(n_years, 12)
-            total = torch.einsum("ym,ym...->y...", weight, error.double().view(n_years, 12, *error.shape[1:]))
+            n_years = len(one.weight) // steps
+            error = (one.target - self.prior.predict(one.inputs, one.calendar_month, lat))[: steps * n_years]
+            weight = torch.from_numpy(one.weight[: steps * n_years]).view(n_years, steps)
+            total = torch.einsum("ym,ym...->y...", weight, error.double().view(n_years, steps, *error.shape[1:]))
             used = np.flatnonzero(weight.sum(1) > 0)
             rows.append(np.column_stack([np.full(len(used), number), used, self._features(one.inputs, lat)[used]]))
             residuals.append(total[used] / weight.sum(1)[used, None, None, None])
@@ -99,13 +103,13 @@ class ResidualGP(nn.Module):
     def residual(self, inputs: Tensor, lat: np.ndarray) -> Tensor:
         """Return what is added to the prior's maps, z-scored (time, target, lat, lon), the same all year."""
         features = torch.from_numpy(self._features(inputs, lat))
-        own = torch.full((len(features), 1), float(self._recognise(features[: len(inputs) // 12])))
+        own = torch.full((len(features), 1), float(self._recognise(features[: len(inputs) // self.steps_per_year])))
         at = torch.arange(len(features))[:, None]
         similar = self._covariance(torch.cat([own, at, features], 1)).float()
         annual = torch.stack(
             [signal * torch.tensordot(similar, self.weights[:, i], 1) for i, signal in enumerate(self._signals())], 1
         )
-        return annual.repeat_interleave(12, 0)[: len(inputs)]
+        return annual.repeat_interleave(self.steps_per_year, 0)[: len(inputs)]
 
     def _signals(self) -> list[float]:
         return [SIGNAL[i == PR] for i in range(self.weights.shape[1])]
@@ -113,9 +117,10 @@ class ResidualGP(nn.Module):
     def _features(self, inputs: Tensor, lat: np.ndarray) -> np.ndarray:
         """Return annual means of the three predictors, float64 (year, 3); the last year may be cut short."""
         co2, so2 = (area_mean(inputs[:, channel].numpy(), lat) for channel in (CO2, SO2))
-        monthly = np.stack([self.prior.global_warming(inputs, lat).numpy(), lagged(co2, CO2_MEMORY_YEARS), so2], 1)
-        starts = np.arange(0, len(monthly), 12)
-        return np.add.reduceat(monthly, starts, dtype=np.float64) / np.diff([*starts, len(monthly)])[:, None]
+        co2 = lagged(co2, CO2_MEMORY_YEARS, self.steps_per_year)
+        steps = np.stack([self.prior.global_warming(inputs, lat).numpy(), co2, so2], 1)
+        starts = np.arange(0, len(steps), self.steps_per_year)
+        return np.add.reduceat(steps, starts, dtype=np.float64) / np.diff([*starts, len(steps)])[:, None]
 
     def _recognise(self, features: Tensor) -> int:
         """Return the number of the training scenario with these predictors, -1 if there is none."""

@@ -54,7 +54,7 @@ class ResidualGru(nn.Module):
         Patterns a variable.
     dropout : float
         Before the linear layer.
-    n_targets : int
+    n_targets, steps_per_year : int
 
     Notes
     -----
@@ -76,11 +76,13 @@ class ResidualGru(nn.Module):
         modes: int = 24,
         dropout: float = 0.1,
         n_targets: int = 2,
+        steps_per_year: int = 12,
     ):
         super().__init__()
+        self.steps_per_year = steps_per_year
         self.window, self.lead, self.width = window, lead, width
         self.maps = MAPS + list(range(len(PUBLISHED_FORCINGS), in_channels))
-        self.process = ResidualGP(grid, "energy_balance", n_targets)
+        self.process = ResidualGP(grid, "energy_balance", n_targets, steps_per_year)
         self.register_buffer("dry", torch.zeros(()))  # z-score of no precipitation
         self.register_buffer("weather", torch.zeros(n_targets))  # standard deviation of one member's months, z-scored
         self.register_buffer("eofs", torch.zeros(n_targets, modes, *grid))
@@ -122,7 +124,7 @@ class ResidualGru(nn.Module):
         """
         self.process.fit(series, lat)
         self.dry.fill_(no_rain(series[0].normalizer))
-        years = Rows.whole_years(series)
+        years = Rows.whole_years(series, self.steps_per_year)
         features = torch.from_numpy(years.gather([self.prior.features(one.inputs, lat) for one in series]))
         self.feature_mean[:], self.feature_std[:] = features.mean(0), features.std(0, correction=0).clamp(min=1e-9)
         self.years = ((features - self.feature_mean) / self.feature_std)[:, :N_GATED]
@@ -134,11 +136,11 @@ class ResidualGru(nn.Module):
 
     def _fit_patterns(self, residuals: list[Tensor], years: Rows, lat: np.ndarray) -> None:
         """Take the EOFs, of unit mean square, of running means over the years of the seasons' residuals."""
-        n_targets, _, *grid = self.eofs.shape
+        (n_targets, _, *grid), n_seasons = self.eofs.shape, min(4, self.steps_per_year)
         smooth = []
         for residual, pick in zip(residuals, years.picks):
             if len(pick):
-                seasons = residual.numpy()[pick].reshape(len(pick), 4, 3, n_targets, *grid).mean(axis=2)
+                seasons = residual.numpy()[pick].reshape(len(pick), n_seasons, -1, n_targets, *grid).mean(axis=2)
                 smooth.append(uniform_filter1d(seasons, SMOOTHED_YEARS, axis=0, mode="nearest"))
         rows = np.concatenate(smooth).reshape(-1, n_targets, *grid)
         root = np.sqrt(_cell_shares(lat, grid[1]))

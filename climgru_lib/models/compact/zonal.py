@@ -14,22 +14,24 @@ DIFFUSION_OVER_FEEDBACK = 1.0
 
 # The overturning: its heat transport is lost once the warming since the start, lagged, nears a scale.
 LOSS_MEMORY_YEARS, LOSS_SCALE = 20.0, 0.5  # years, K
-LOSS_START_MONTHS = 60  # "the start" is the mean over these
+LOSS_START_YEARS = 5  # "the start" is the mean over these
 HEAT_FROM, HEAT_TO = (-35.0, 5.0), (40.0, 70.0)  # degrees north
 ATLANTIC_LAT, ATLANTIC_LON = (40.0, 75.0), (300.0, 20.0)  # degrees north; degrees east, across 0
 
 CONTRAST_FROM = 15.0  # degrees; the hemispheres poleward of this
 
 
-def overturning_loss(warming: np.ndarray) -> np.ndarray:
+def overturning_loss(warming: np.ndarray, steps_per_year: int = 12) -> np.ndarray:
     """Return the lost share of the overturning's heat transport, 0 to 1, shape (time,).
 
     Parameters
     ----------
     warming : array, shape (time,), K
-        Global, monthly.
+        Global, of months or years.
+    steps_per_year : int
     """
-    past = lagged(warming - warming[:LOSS_START_MONTHS].mean(), LOSS_MEMORY_YEARS)
+    start = warming[: LOSS_START_YEARS * steps_per_year].mean()
+    past = lagged(warming - start, LOSS_MEMORY_YEARS, steps_per_year)
     return 1 - np.exp(-((np.maximum(past, 0) / LOSS_SCALE) ** 2))
 
 
