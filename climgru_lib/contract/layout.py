@@ -79,7 +79,7 @@ def on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
             )
         return dataset.rename(y="lat", x="lon")
     if "lat" not in dataset.dims and "latitude" in dataset.dims and "longitude" in dataset.dims:
-        return dataset.rename(latitude="lat", longitude="lon")
+        return dataset.drop_vars(["lat", "lon"], errors="ignore").rename(latitude="lat", longitude="lon")
     return dataset
 
 

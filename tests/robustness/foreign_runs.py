@@ -43,6 +43,8 @@ CHANGES = {
     "targets": placed("targets", value=["tas", "tas"]),
     "trained": placed("trained", value={"ssp126": "always"}),
     "normaliser": placed("normalizer", value={}),
+    "seed too long": placed("seed", value=10**30),
+    "numerics too long": placed("numerics", value=-(10**30)),
     "deviation": placed("normalizer", "input_std", value=[0] * 6),
     **{f"{name} is text": placed("normalizer", name, value="x") for name in NUMBERS},
 }
@@ -50,7 +52,7 @@ CHANGES = {
 #: Fields that a run may lack; each has its meaning without.
 OPTIONAL = set(
     "schema withheld loss added numerics precision threads device targets data_suspicions climgru python torch numpy "
-    "xarray lat lon wall_seconds peak_memory_mb".split()
+    "xarray wall_seconds peak_memory_mb".split()
 )
 #: Whole files in the place of run.json.
 TEXTS = {
