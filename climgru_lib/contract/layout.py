@@ -167,6 +167,8 @@ def _check_emission_grid(dataset: xr.Dataset) -> None:
 
 def _by_position(name: str, field: xr.DataArray) -> xr.DataArray:
     """Rename the emission grid to lat, lon, drop its labels, and order the dimensions."""
+    if field.dtype.kind not in "iuf":
+        raise DataError(f"{name} holds no numbers but {field.dtype}")
     names = {"latitude": "lat", "longitude": "lon", "y": "lat", "x": "lon"}
     field = field.rename({old: new for old, new in names.items() if old in field.dims})
     expected = VARIABLES[name].dims
