@@ -80,7 +80,7 @@ def on_lat_lon(dataset: xr.Dataset) -> xr.Dataset:
             )
         return dataset.rename(y="lat", x="lon")
     if "lat" not in dataset.dims and "latitude" in dataset.dims and "longitude" in dataset.dims:
-        return dataset.rename(latitude="lat", longitude="lon")
+        return dataset.drop_vars(["lat", "lon"], errors="ignore").rename(latitude="lat", longitude="lon")
     return dataset
 
 
@@ -177,6 +177,8 @@ def _check_emission_grid(dataset: xr.Dataset) -> None:
 
 def _by_position(name: str, field: xr.DataArray) -> xr.DataArray:
     """Rename the emission grid to lat, lon, drop its labels, and order the dimensions."""
+    if field.dtype.kind not in "iuf":
+        raise DataError(f"{name} holds no numbers but {field.dtype}")
     names = {"latitude": "lat", "longitude": "lon", "y": "lat", "x": "lon"}
     field = field.rename({old: new for old, new in names.items() if old in field.dims})
     expected = VARIABLES[name].dims

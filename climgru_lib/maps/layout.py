@@ -143,7 +143,7 @@ def units_of_file(field: xr.DataArray) -> str:
     if units is None:
         first = field.isel({dim: 0 for dim in (MEMBER, "time") if dim in field.dims})
         return known.units[0] if known.mean_low <= float(read(first).mean()) <= known.mean_high else "unit unknown"
-    return known.units[0] if units in known.units else str(units)
+    return known.units[0] if str(units) in known.units else str(units)
 
 
 def read(field: xr.DataArray) -> xr.DataArray:

@@ -72,8 +72,8 @@ def units_of(field: xr.DataArray) -> str:
     """Return the unit of a field, in the contract's own spelling where the contract accepts it."""
     known = contract.VARIABLES.get(str(field.name))
     if known is None:
-        return field.attrs.get("units", "unit unknown")
-    units = field.attrs.get("units", known.units[0])
+        return str(field.attrs.get("units", "unit unknown"))
+    units = str(field.attrs.get("units", known.units[0]))
     return known.units[0] if units in known.units else units
 
 

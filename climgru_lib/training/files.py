@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..contract import InputError
 
-LEAST_FREE = 1_000_000  # bytes; a disk with less is full
+ROOM = 1_000_000  # bytes; a place that takes no more than this is full
 MOST_BYTES = 20_000_000  # of a JSON file; a run has 100 thousand
 _TEMPORARY = re.compile(r"\.\d+-.+")  # names of `write_atomically`
 
@@ -37,7 +36,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except Exception as error:  # each writer has its own for a full disk
-        reason = _why_not(error, path.parent)
+        reason = _why_not(error, temporary)
         if not reason:
             raise
         raise InputError(f"cannot write {path}: {reason}; what was there before is as it was") from error
@@ -45,15 +44,16 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         remove(temporary)
 
 
-def _why_not(error: Exception, folder: Path) -> str:
-    """Tell why a file could not be written; nothing if the place is not to blame."""
+def _why_not(error: Exception, temporary: Path) -> str:
+    """Tell why a file could not be written; nothing if the place, full or at a quota, has room for more of it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     try:
-        free = shutil.disk_usage(folder).free
+        with (temporary / "more" if temporary.is_dir() else temporary).open("ab") as file:
+            file.write(bytes(ROOM))
     except OSError as found:
         return found.strerror
-    return "" if free > LEAST_FREE else os.strerror(errno.ENOSPC)
+    return ""
 
 
 def remove(path: Path) -> None:

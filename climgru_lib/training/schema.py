@@ -13,6 +13,7 @@ _WORD = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x0
 _WORDS = {"type": "array", "items": _WORD, "maxItems": 1000}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
 _NUMBER = {"type": "number", "minimum": 0, "maximum": 1e40}
+_INTEGER = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}  # as files of predictions hold them
 _SWITCH = {"type": "boolean"}
 _PARTS = {"type": "object", "maxProperties": 100}
 _MONTHS = {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}(-\d\d)?$"}, "maxItems": 100_000}
@@ -65,8 +66,8 @@ _RUN = _fields(
         "loss": {"type": "object"},
         "added": {"type": "object", "additionalProperties": _WORD},
         "imported": {"type": "object", "additionalProperties": _WORD},
-        "seed": {"anyOf": [{"type": "integer"}, {"enum": ["unknown"]}]},
-        "numerics": {"type": "integer"},
+        "seed": {"anyOf": [_INTEGER, {"enum": ["unknown"]}]},
+        "numerics": _INTEGER,
         "precision": _WORD,
         **dict.fromkeys(("data", "torch", "climgru", "python", "numpy", "xarray", "code", "device"), _WORD),
         **dict.fromkeys(("threads", "processes"), _SIZE),  # without processes: one
@@ -122,6 +123,8 @@ def _mismatch(run: dict[str, Any]) -> str:
     for name, (values, wanted) in lengths.items():
         if values is not None and len(values) != wanted:
             return f"{name} has {len(values)} entries, not {wanted}"
+    if ("lat" in run) != ("lon" in run):
+        return "lat and lon are given together or not at all"
     if len(set(targets)) != len(targets) or len(set(run["channels"])) != len(run["channels"]):
         return "channels or targets are named twice"
     return ""

@@ -2,11 +2,8 @@
 
 import hashlib
 import importlib
-import io
 import json
-import os
 import sys
-import types
 import typing
 import zipfile
 from collections import defaultdict
@@ -17,6 +14,20 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from robustness import foreign_checkpoints
+from robustness.foreign_checkpoints import (
+    DAMAGED,
+    GRID,
+    HARMS,
+    SIZES,
+    STATELESS,
+    UNSOUND,
+    Harm,
+    as_trained_on_a_gpu,
+    checkpoint,
+    damaged,
+    save,
+)
 from safetensors.torch import load_file
 
 from climgru_lib.cli import main
@@ -24,8 +35,6 @@ from climgru_lib.data import splits, tensors
 from climgru_lib.models import ConvGru
 from climgru_lib.training import fit, recipes, runs, weights
 
-GRID = (8, 12)
-SIZES = {"grid": GRID, "width": 4, "hidden": 8, "layers": 2, "head": 16}
 GOLDEN = Path(__file__).parents[1] / "golden" / "conv_gru.npz"
 TRAP = """
 import os, pathlib
@@ -71,35 +80,7 @@ def forget() -> None:
 
 @pytest.fixture(scope="module")
 def network() -> ConvGru:
-    """A network whose batch norms have moved."""
-    torch.manual_seed(5)
-    network = ConvGru(**SIZES)
-    network(torch.randn(2, 3, 6, *GRID))
-    return network.eval()
-
-
-def as_trained_on_a_gpu(network) -> dict[str, torch.Tensor]:
-    """Parameters under ``model.``: those of a GRU are parts of one buffer, those of a convolution channels-last."""
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    for i in (1, 2):
-        names = [name for name in state if name.startswith(f"temporal_model{i}.")]
-        parts = torch.cat([state[name].flatten() for name in names]).split([state[name].numel() for name in names])
-        state |= {name: part.view(state[name].shape) for name, part in zip(names, parts)}
-    for name, value in state.items():
-        if value.ndim == 4:
-            state[name] = value.contiguous(memory_format=torch.channels_last)
-    return {f"model.{name}": value for name, value in state.items()}
-
-
-def checkpoint(state, **more) -> dict:
-    return {
-        "epoch": 44,
-        "global_step": 12645,
-        "pytorch-lightning_version": "2.5.1",
-        "state_dict": {**state, "criterion.kernels": torch.full((3,), torch.nan)},
-        "optimizer_states": [{"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-4}]}],
-        **more,
-    }
+    return foreign_checkpoints.network()
 
 
 def configured() -> dict:
@@ -117,11 +98,6 @@ def configured() -> dict:
         "hyper_parameters": {"learning_rate": 1e-4, "sizes": sizes, "reduced": package.Reduced()},
         "datamodule_hyper_parameters": {"ssps": tree, "kinds": {str, float, bool, tuple}},
     }
-
-
-def save(content, path: Path, **kwargs) -> Path:
-    torch.save(content, path, **kwargs)
-    return path
 
 
 def bits(state) -> dict[str, tuple]:
@@ -247,35 +223,6 @@ def npz(run_dir) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in load_file(run_dir / "weights.safetensors").items()}
 
 
-class Harm:
-    """Pickles as a call."""
-
-    def __init__(self, function, *args):
-        self.call = function, args
-
-    def __reduce__(self):
-        return self.call
-
-
-def lookalike(path: Path):
-    """Return a function of a module whose name begins like an accepted one."""
-    module = types.ModuleType("omegaconfiscate")
-    exec("def touch(path):\n    open(path, 'w')", module.__dict__)
-    sys.modules[module.__name__] = module
-    return module.touch, str(path)
-
-
-HARMS = {
-    "posix.system": lambda path: (os.system, f"touch {path}"),
-    "builtins.eval": lambda path: (eval, f"open({str(path)!r}, 'w')"),
-    "builtins.exec": lambda path: (exec, f"open({str(path)!r}, 'w')"),
-    "builtins.getattr": lambda path: (getattr, str(path), "upper"),
-    "builtins.__import__": lambda path: (__import__, "this"),
-    "torch.hub.load": lambda path: (torch.hub.load, str(path), "model"),
-    "omegaconfiscate.touch": lookalike,
-}
-
-
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("name", HARMS)
 def test_anything_that_could_run_is_refused_by_name(name, protocol, network, store, tmp_path, capsys, monkeypatch):
@@ -287,37 +234,6 @@ def test_anything_that_could_run_is_refused_by_name(name, protocol, network, sto
     assert (f"names '{name}', which could run code" if protocol == 2 else "cannot be read (UnpicklingError)") in line
     assert not (tmp_path / "harmed").exists()
     assert not (tmp_path / "run").exists()
-
-
-def changed(name, change):
-    def edit(state):
-        return {**state, f"model.{name}": change(state[f"model.{name}"])}
-
-    return edit
-
-
-def with_nan(value):
-    value = value.clone()
-    value[1] = torch.nan
-    return value
-
-
-GRU = "temporal_model1.weight_hh_l0"
-UNSOUND = {
-    "not a number": (changed("ln2.bias", with_nan), "model.ln2.bias has NaN or infinite values"),
-    "infinite": (changed("spatial_encoder2.1.running_var", lambda v: v / 0), "running_var has NaN or infinite"),
-    "half": (changed("ln1.weight", torch.Tensor.half), "model.ln1.weight is torch.float16, expected torch.float32"),
-    "sparse": (changed(GRU, torch.Tensor.to_sparse), f"model.{GRU} is no dense tensor"),
-    "meta": (changed(GRU, lambda v: v.to("meta")), f"model.{GRU} is no dense tensor"),
-    "no tensor": (changed(GRU, lambda v: "weights"), f"model.{GRU} is no dense tensor"),
-    "expanded": (changed(GRU, lambda v: v[:1, :1].expand(10**6, 10**7)), f"model.{GRU} repeats its values in memory"),
-    "empty": (changed(GRU, lambda v: v[:0]), f"model.{GRU} is empty"),
-    "shape": (changed("ln1.weight", lambda v: v[:5]), "ln1.weight has shape (5,), expected (8,)"),
-    "flat": (changed(GRU, torch.Tensor.flatten), f"{GRU} has shape (192,), expected 2 dimensions"),
-    "missing": (lambda s: {k: v for k, v in s.items() if "ln2.bias" not in k}, "ln2.bias is missing"),
-    "unknown": (lambda s: s | {"model.extra": torch.ones(1)}, "extra is unknown"),
-    "no prefix": (lambda s: {k.removeprefix("model."): v for k, v in s.items()}, "no parameter under 'model.'"),
-}
 
 
 @pytest.mark.parametrize("kind", UNSOUND)
@@ -352,23 +268,11 @@ def test_a_file_compressed_again_is_refused(network, store, tmp_path, capsys):
 
 
 def test_files_that_are_no_such_checkpoint_are_refused(network, store, tmp_path, capsys):
-    content = checkpoint(as_trained_on_a_gpu(network))
-    whole = save(content, tmp_path / "whole.ckpt").read_bytes()
-    flipped = bytearray(whole)
-    flipped[whole.index(network.output_proj1[0].weight.detach().numpy().tobytes())] ^= 1
-    legacy = io.BytesIO()
-    torch.save(content, legacy, _use_new_zipfile_serialization=False)
-    for data, message in (
-        (whole[:-100], "cut short"),
-        (bytes(flipped), "is damaged in"),
-        (legacy.getvalue(), "not in the zip format"),
-        (b"hello", "not in the zip format"),
-        (b"", "not in the zip format"),
-    ):
+    for kind, content in damaged(network, tmp_path).items():
         path = tmp_path / "bad.ckpt"
-        path.write_bytes(data)
-        assert message in refused(capsys, "import", path, tmp_path / "run", "--data", store)
-    for other in ({"epoch": 1}, [torch.ones(1)], {"state_dict": [1]}):
+        path.write_bytes(content)
+        assert DAMAGED[kind] in refused(capsys, "import", path, tmp_path / "run", "--data", store)
+    for other in STATELESS:
         path = save(other, tmp_path / "bad.ckpt")
         assert "holds no state_dict" in refused(capsys, "import", path, tmp_path / "run", "--data", store)
     assert "no checkpoint at" in refused(capsys, "import", tmp_path, tmp_path / "run", "--data", store)

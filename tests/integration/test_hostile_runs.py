@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import shutil
-import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from robustness import foreign_checkpoints, foreign_runs
 from safetensors.torch import load_file, save_file
 from test_training import LATE, TINY, train
 
@@ -41,75 +41,19 @@ def refusal(call, *arguments) -> str:
     return line
 
 
-def sized(**changes):
-    """Change sizes of the recipe's architecture."""
-    return lambda run: run["recipe"]["architecture"].update(changes)
-
-
-def placed(*keys, value):
-    """Put a value at a place within run.json."""
-
-    def change(run):
-        *path, last = keys
-        for key in path:
-            run = run[key]
-        run[last] = value
-
-    return change
-
-
-NUMBERS = ("input_mean", "input_std", "target_mean", "target_std")
-CHANGES = {
-    "unknown field": placed("colour", value="red"),
-    "grid": placed("grid", value=[100_000, 100_000]),
-    "grid of another shape": placed("grid", value=[8]),
-    "longitudes": placed("lon", value=[0.0, 1.0]),
-    "latitudes": placed("lat", value=[100.0] * 8),
-    "hidden": sized(hidden=1_000_000),
-    "layers": sized(layers=10_000_000),
-    "width": sized(width="wide"),
-    "negative": sized(head=-3),
-    "window": placed("recipe", "window", value=10**9),
-    "epochs": placed("recipe", "epochs", value="many"),
-    "loss": placed("recipe", "loss", value={"tas_l1": None}),
-    "seed": placed("seed", value=[1]),
-    "name": placed("recipe", "name", value="tiny\nand more"),
-    "no model": placed("recipe", "model", value="skynet"),
-    "channels": placed("channels", value=["CO2"]),
-    "targets": placed("targets", value=["tas", "tas"]),
-    "trained": placed("trained", value={"ssp126": "always"}),
-    "normaliser": placed("normalizer", value={}),
-    "deviation": placed("normalizer", "input_std", value=[0] * 6),
-    **{f"{name} is text": placed("normalizer", name, value="x") for name in NUMBERS},
-}
-
-
-@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("kind", foreign_runs.CHANGES)
 def test_a_changed_run_is_refused(foreign, kind):
     content = json.loads((foreign / runs.RUN).read_text())
-    CHANGES[kind](content)
+    foreign_runs.CHANGES[kind](content)
     (foreign / runs.RUN).write_text(json.dumps(content))
     assert "run" in refusal(Emulator.open, foreign)
 
 
 def test_every_field_is_needed_or_has_its_meaning_without(foreign):
     content = json.loads((foreign / runs.RUN).read_text())
-    optional = {"schema", "withheld", "loss", "added", "numerics", "precision", "threads", "device", "targets", "step"}
-    optional |= {
-        "data_suspicions",
-        "climgru",
-        "python",
-        "torch",
-        "numpy",
-        "xarray",
-        "lat",
-        "lon",
-        "wall_seconds",
-        "peak_memory_mb",
-    }
     for name in content:
         (foreign / runs.RUN).write_text(json.dumps({key: value for key, value in content.items() if key != name}))
-        if name in optional:
+        if name in foreign_runs.OPTIONAL:
             assert Emulator.open(foreign)
         else:
             assert name in refusal(Emulator.open, foreign) or name == "status", name
@@ -130,46 +74,26 @@ def test_every_field_has_its_type(foreign, value):
             assert type(value) in (dict, list, str, int) or name == "numerics", name
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "3", "null", "{", "[" * 100_000, '{"a":' * 100_000, "NaN", '{"schema": 99}', "\x00\x01", "9" * 5000],
-    ids=range(11),
-)
+@pytest.mark.parametrize("text", foreign_runs.TEXTS.values(), ids=foreign_runs.TEXTS.keys())
 def test_a_file_that_is_no_run_is_refused(foreign, text):
     (foreign / runs.RUN).write_text(text)
     assert "damaged" in (line := refusal(Emulator.open, foreign)) or "later version" in line
 
 
-def header(length):
-    return struct.pack("<Q", length) + b"{}"
-
-
-def reshaped(content):
-    return {name: value.flatten() if value.ndim > 1 else value for name, value in content.items()}
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", header(10**10), header(2), header(2**63)])
+@pytest.mark.parametrize("content", foreign_runs.WEIGHTS.values(), ids=foreign_runs.WEIGHTS.keys())
 def test_weights_that_are_none_are_refused(foreign, content):
     (foreign / runs.WEIGHTS).write_bytes(content)
     assert "weights.safetensors cannot be used" in refusal(Emulator.open, foreign)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        reshaped,
-        lambda content: dict(list(content.items())[1:]),
-        lambda content: content | {"more": torch.ones(1)},
-        lambda content: {"ln1.weight": torch.ones(10**6)},
-    ],
-)
+@pytest.mark.parametrize("change", foreign_runs.STATES.values(), ids=foreign_runs.STATES.keys())
 def test_weights_of_another_network_are_refused(foreign, change):
     save_file(change(load_file(foreign / runs.WEIGHTS)), foreign / runs.WEIGHTS)
     assert "weights.safetensors cannot be used" in refusal(Emulator.open, foreign)
 
 
 def test_scores_that_are_none_are_refused_before_anything_is_computed(foreign, store, capsys):
-    for text in ("[]", "{", "3", "[" * 100_000):
+    for text in foreign_runs.SCORES.values():
         (foreign / runs.SCORES).write_text(text)
         before = (foreign / runs.SCORES).read_bytes()
         capsys.readouterr()
@@ -188,18 +112,8 @@ def test_curves_that_are_none_are_refused(dataset, tmp_path):
     assert "metrics.csv is no file of curves" in refusal(lambda: train(replace(TINY, epochs=1), data, run, resume=True))
 
 
-class Call:
-    """Pickles as a call."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
 def test_a_small_checkpoint_takes_no_memory(store, tmp_path):
-    torch.save({"state_dict": Call(bytearray, 6_200_000_000)}, tmp_path / "small.ckpt")
+    torch.save({"state_dict": foreign_checkpoints.Harm(bytearray, 6_200_000_000)}, tmp_path / "small.ckpt")
     assert (tmp_path / "small.ckpt").stat().st_size < 2000
     command = [sys.executable, "-m", "climgru_lib.cli", "import", "small.ckpt", "run", "--data", str(store)]
     limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (4_000_000_000,) * 2)  # noqa: E731

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 
@@ -49,9 +50,15 @@ def test_a_writer_with_errors_of_its_own_is_understood(tmp_path, monkeypatch):
 
     with pytest.raises(RuntimeError, match="unexpected pos"):
         files.write_atomically(tmp_path / "x", fail)
-    monkeypatch.setattr(files, "LEAST_FREE", 10**30)
-    with pytest.raises(InputError, match="No space left on device"):
-        files.write_atomically(tmp_path / "x", fail)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(files, "ROOM", 30_000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # as a quota, which the free space does not tell
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*x: File too large; what was there"):
+            files.write_atomically(tmp_path / "x", fail)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_scores_that_cannot_be_stored_are_shown(store, tmp_path, capsys, monkeypatch):

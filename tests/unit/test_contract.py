@@ -31,6 +31,7 @@ PROBLEMS = {
     "variable missing": (lambda d: d.drop_vars("BC"), ("BC", "missing")),
     "dimension missing": (lambda d: d.assign(tas=d.tas.isel(member_id=0, drop=True)), ("tas", "member_id", "needs")),
     "extra dimension": (lambda d: d.assign(CO2=d.CO2.expand_dims(level=2)), ("CO2", "level", "needs")),
+    "words for numbers": (lambda d: d.assign(tas=d.tas.astype(str)), ("tas", "no numbers")),
     "coordinate missing": (lambda d: d.drop_vars("y"), ("lat", "missing", "labels")),
     "scenario twice": (lambda d: twice(d, "ssp", 2), ("ssp", "ssp370", "twice", "keep one")),
     "member twice": (lambda d: twice(d, "member_id", 1), ("member_id", "1", "twice")),

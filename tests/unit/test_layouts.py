@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import warnings
 
-import cftime
 import numpy as np
 import pytest
 import xarray as xr
 from conftest import write_store
+from robustness import layouts
+from robustness.layouts import a_variable, write_archive, write_scenarios, write_variables
 
 from climgru_lib import contract
 from climgru_lib.contract import DataError, DataWarning, InputError
@@ -25,10 +25,7 @@ def opened(raw, tmp_path, **options):
 
 
 def test_a_month_is_that_within_its_bounds(raw, tmp_path):
-    edges = [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 1) for i in range(157)]
-    raw = raw.assign_coords(time=edges[1:])
-    raw["time"].attrs["bounds"] = "time_bnds"
-    raw["time_bnds"] = (("time", "nbnd"), np.array([edges[:-1], edges[1:]]).T)
+    edges, raw = layouts.edges(raw), layouts.stamped_at_the_end(raw)
     with pytest.warns(DataWarning, match="the months are those of time_bnds, from 2015-01 on"):
         dataset = opened(raw, tmp_path)
     assert contract.month_labels(dataset)[[0, -1]].tolist() == ["2015-01", "2027-12"]
@@ -39,10 +36,7 @@ def test_a_month_is_that_within_its_bounds(raw, tmp_path):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_celsius_and_flux_are_converted_and_said(raw, tmp_path, packed):
-    other = raw.assign(
-        tas=(raw.tas - 273.15).assign_attrs(units="degC"), pr=(raw.pr / 86400).assign_attrs(units="kg m-2 s-1")
-    )
-    other["tas"][1] = 0.0
+    other = layouts.in_celsius_and_as_flux(raw)
     encoding = {"tas": {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -32768}} if packed else {}
     with pytest.warns(DataWarning, match="tas is given in degC; it is converted to K"):
         dataset = opened(other, tmp_path, encoding=encoding)
@@ -57,17 +51,7 @@ def test_celsius_and_flux_are_converted_and_said(raw, tmp_path, packed):
 
 def test_packed_inputs_come_back_within_half_a_step(raw, tmp_path):
     raw["SO2"].values[:, :, 0] = 0
-    names = ("SO2", "rsdt")
-    low, high = ({name: float(f(raw[name])) for name in names} for f in (np.min, np.max))
-    encoding = {
-        name: {
-            "dtype": "int16",
-            "scale_factor": (high[name] - low[name]) / 65534,
-            "add_offset": (high[name] + low[name]) / 2,
-            "_FillValue": -32768,
-        }
-        for name in names
-    }
+    encoding = layouts.packed(raw, ("SO2", "rsdt"))
     data = tensors.load(opened(raw, tmp_path, encoding=encoding), "none", ["ssp126"])
     for channel, name in ((1, "SO2"), (4, "rsdt")):
         got, truth = data.scenarios["ssp126"].inputs[:, channel].numpy(), raw[name].values[0].clip(min=0)
@@ -79,10 +63,9 @@ def test_latitude_and_longitude_as_names_and_two_dimensional_degrees(raw, tmp_pa
     plain = contract.standardise(raw)
     one_grid = plain.rename(lat="latitude", lon="longitude")
     xr.testing.assert_identical(contract.standardise(one_grid), plain)
-    wide = raw.assign_coords(
-        lat=(("x", "y"), np.tile(raw.y.values, (12, 1))), lon=(("x", "y"), np.tile(raw.x.values[:, None], (1, 8)))
-    )
-    counted = wide.assign_coords(y=np.arange(8), x=np.arange(12))
+    named = one_grid.assign_coords(lat=(("latitude", "longitude"), np.zeros((8, 12))))  # beside them
+    xr.testing.assert_identical(contract.standardise(named), plain)
+    counted = layouts.two_dimensional(raw)
     xr.testing.assert_identical(contract.standardise(counted), plain)
     counted["lat"].values[0, 0] += 5
     with pytest.raises(DataError, match="lat depends on both y and x; interpolate"):
@@ -122,10 +105,7 @@ def test_a_ragged_ensemble_is_named(raw):
 
 
 def test_chunks_of_zeros_may_be_left_out_where_zero_is_the_fill_value(raw, tmp_path):
-    encoding = {name: {"chunks": (1, 60, 3, 8, 12), "fill_value": 0.0} for name in ("tas", "pr")}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr on the strings of its third version
-        raw.to_zarr(tmp_path / "v3.zarr", zarr_format=3, encoding=encoding)
+    layouts.without_chunks_of_zeros(raw, tmp_path / "v3.zarr")
     assert not (tmp_path / "v3.zarr" / "tas" / "c" / "1").exists()
     assert check_whole(tmp_path / "v3.zarr")[1].problems == []
     shutil.rmtree(tmp_path / "v3.zarr" / "tas" / "c" / "2" / "1")
@@ -168,33 +148,6 @@ def test_a_folder_without_files_and_a_pipe_are_no_store(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="pipe is no file"):
         open_dataset(tmp_path / "pipe")
-
-
-def a_variable(raw, name, ssp):
-    """One variable of one scenario, as a model's archive has it: no trace of the scenario but in names."""
-    return raw[[name]].sel(ssp=ssp, drop=True)
-
-
-def write_archive(raw, folder):
-    """A file for each variable, scenario and part of the period."""
-    for name in raw.data_vars:
-        for ssp in raw["ssp"].values:
-            for span in (slice(0, 100), slice(100, None)):
-                a_variable(raw, name, ssp).isel(time=span).to_netcdf(folder / f"{name}_{ssp}_{span.start}.nc")
-
-
-def write_variables(raw, folder):
-    for name in raw.data_vars:
-        raw[[name]].to_netcdf(folder / f"{name}.nc", format="NETCDF3_CLASSIC")
-
-
-def write_scenarios(raw, folder):
-    """Scenarios as attributes; stamps at the end of months."""
-    edges = [cftime.DatetimeNoLeap(2015 + i // 12, i % 12 + 1, 1) for i in range(157)]
-    raw = raw.assign_coords(time=edges[1:])
-    raw["time_bnds"] = (("time", "nbnd"), np.array([edges[:-1], edges[1:]]).T)
-    for number, ssp in enumerate(raw["ssp"].values):
-        raw.sel(ssp=ssp, drop=True).assign_attrs(experiment_id=ssp).to_netcdf(folder / f"{number}.nc")
 
 
 @pytest.mark.parametrize("write", [write_variables, write_scenarios, write_archive])

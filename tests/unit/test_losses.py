@@ -68,6 +68,11 @@ def test_gabor_bank_has_the_published_order_and_scale():
         assert (bank[index + 2, 4, 4] / bank[index + 2, 3, 3]).item() == pytest.approx(diagonal, rel=1e-5)
 
 
+def test_what_both_fields_share_is_no_difference():
+    same = impulse(9, 11, 4, 5) + 3
+    assert [loss(same, same).item() for loss in (gabor, hessian, polar)] == [0, 0, 0]
+
+
 def test_gabor_of_an_impulse_spreads_each_kernels_unit_sum():
     assert gabor(impulse(9, 11, 4, 5), zeros(9, 11)).item() == pytest.approx(1 / 99, rel=1e-6)
 

@@ -6,31 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from robustness.foreign_csv import BROKEN, LAT, LON, REARRANGED, write_csv
 
 from climgru_lib.contract import InputError
 from climgru_lib.predict import output
 from climgru_lib.score import metrics, submission
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "reference" / "published_metric_golden.npz"
-LAT, LON = np.array([-45.125, 10.0]), np.array([1.875, 356.875, 358.0])
 
 
 def prediction(n_months=361):
     fields = np.random.default_rng(3).random((2, n_months, 2, 3)).astype("f4")
     dims = ("time", "lat", "lon")
     return xr.Dataset({"tas": (dims, 280 + fields[0]), "pr": (dims, fields[1])}, coords={"lat": LAT, "lon": LON})
-
-
-def write_csv(path, fields, lat, lon, months=None):
-    """Write fields (time, 2, lat, lon) at full precision, cell by cell."""
-    lines = ["ID,Prediction"]
-    for t in range(len(fields)):
-        for v, name in enumerate(("tas", "pr")):
-            for i, y in enumerate(lat):
-                for j, x in enumerate(lon):
-                    lines.append(f"t{t:03d}_{name}_{y:.2f}_{x:.2f},{float(fields[t, v, i, j])!r}")
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def test_format_to_the_letter(tmp_path):
@@ -104,64 +92,12 @@ def test_a_written_submission_can_be_scored(tmp_path):
     assert submission.score_files(tmp_path / "w.csv", tmp_path / "s.csv") == pytest.approx(1.1, abs=1e-4)
 
 
-def edited(lines, number, change):
-    return [*lines[:number], change(lines[number]), *lines[number + 1 :]]
-
-
-def valued(text):
-    """Put another value into the fifth row."""
-    return lambda lines: edited(lines, 5, lambda line: line.split(",")[0] + text)
-
-
-UNSCORED = "missing, doubled or not those"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda lines: lines[:20] + lines[21:], UNSCORED),
-        (lambda lines: [*lines, lines[-1]], UNSCORED),
-        (lambda lines: [*lines[:20], lines[19], *lines[21:]], UNSCORED),
-        (lambda lines: [line.replace("t001", "t002") for line in lines], UNSCORED),
-        (lambda lines: edited(lines, 20, lambda line: line.replace("t001", "t9999999999999999999")), UNSCORED),
-        (lambda lines: edited(lines, 20, lambda line: line.replace("t001", "july")), UNSCORED),
-        (lambda lines: edited(lines, 20, lambda line: line.replace(",", "x" * 40 + ",")), UNSCORED),
-        (lambda lines: [line.replace("-45.12", "-95.12") for line in lines], "not on the earth"),
-        (lambda lines: [line.replace("-45.12", "nan") for line in lines], "not on the earth"),
-        (valued(",nan"), r"t000_tas_10.00_356.88 is not a f"),
-        (valued(","), r"t000_tas_10.00_356.88 is not a f"),
-        (valued(""), r"t000_tas_10.00_356.88 is not a f"),
-        (valued(",inf"), r"t000_tas_10.00_356.88 is not a f"),
-        (valued(",warm"), "is no submission"),
-        (valued(",1_0"), "is no submission"),
-        (valued(",1,5"), "is no submission"),  # a decimal comma in one row, and in all
-        (lambda lines: [lines[0], *(line.replace(".", ",") for line in lines[1:])], "is no submission"),
-        (lambda lines: [lines[0], *(line + ",1" for line in lines[1:])], "more fields than the 2 of the header"),
-        (valued(',"1,5"'), "is no submission"),
-        (lambda lines: ["ID", *(line.split(",")[0] for line in lines[1:])], "it has ID"),
-        (lambda lines: ["ID,Value", *lines[1:]], "it has ID, Value"),
-        (lambda lines: ["ID,Prediction,ID", *(line + ",1" for line in lines[1:])], "twice"),
-        (lambda lines: lines[:1], "is no submission"),
-        (lambda lines: [], "is no submission"),
-        (lambda lines: ["ID,Prediction", "cell,1"], "is no submission"),
-        (lambda lines: lines[:13], "months"),
-    ],
-)
+@pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_submission_is_refused(tmp_path, change, message):
     good = write_csv(tmp_path / "good.csv", np.random.default_rng(0).random((2, 2, 2, 3)), LAT, LON)
     (tmp_path / "bad.csv").write_text("\n".join(change(good.read_text().split("\n")[:-1])) + "\n")
     with pytest.raises(InputError, match=message):
         submission.score_files(tmp_path / "bad.csv", good)
-
-
-REARRANGED = {
-    "rows": lambda lines: [lines[0], *np.random.default_rng(1).permutation(lines[1:])],
-    "months": lambda lines: [lines[0], *lines[13:], *lines[1:13]],
-    "north first": lambda lines: [lines[0], *lines[4:7], *lines[1:4], *lines[7:]],
-    "usage": lambda lines: [lines[0] + ",Usage", *(line + ",Private" for line in lines[1:])],
-    "columns": lambda lines: [",".join(line.split(",")[::-1]) for line in lines],
-    "weight": lambda lines: ["ID,Weight,Prediction", *(line.replace(",", ",160,") for line in lines[1:])],
-}
 
 
 @pytest.mark.parametrize("kind", REARRANGED)
