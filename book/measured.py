@@ -194,3 +194,14 @@ def bad_data() -> str:
     found = kept("bad-data")
     found = found[found["kind"].isin(["known kinds", "kinds held back", "good data sets"])]
     return markdown(["", *found.columns[1:]], found.values.tolist())
+
+
+def hostile() -> str:
+    """Return what became of hostile files and places, by group, and what the dearest refusal took."""
+    found = pd.read_csv(results.FOLDER / "hostile.csv")
+    rows = []
+    for group, of in found[found["group"] != "start"].groupby("group", sort=False):
+        refused = of[of["outcome"] == "refused"]
+        counts = [str((of["outcome"] == outcome).sum()) for outcome in ("refused", "answered", "wrong")]
+        rows.append([group, str(len(of)), *counts, f"{refused['seconds'].max():.1f}", f"{of['memory_mb'].max():.0f}"])
+    return markdown(["", "tried", "refused", "answered", "wrong", "most s of a refusal", "most MB"], rows)
