@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import cftime
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,7 +19,9 @@ GOLDEN = Path(__file__).parents[2].parent / "shared" / "reference" / "published_
 def prediction(n_months=361):
     fields = np.random.default_rng(3).random((2, n_months, 2, 3)).astype("f4")
     dims = ("time", "lat", "lon")
-    return xr.Dataset({"tas": (dims, 280 + fields[0]), "pr": (dims, fields[1])}, coords={"lat": LAT, "lon": LON})
+    months = [cftime.DatetimeNoLeap(2060 + i // 12, i % 12 + 1, 15) for i in range(n_months)]
+    coords = {"time": months, "lat": LAT, "lon": LON}
+    return xr.Dataset({"tas": (dims, 280 + fields[0]), "pr": (dims, fields[1])}, coords=coords)
 
 
 def test_format_to_the_letter(tmp_path):
