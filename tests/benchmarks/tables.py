@@ -35,9 +35,11 @@ def prediction(n_lat: int = 48, n_lon: int = 72) -> xr.Dataset:
     """Return random fields of the size of a submission, from south to north."""
     random = np.random.default_rng(0).random((2, output.SUBMISSION_MONTHS, n_lat, n_lon), dtype=np.float32)
     dims, step = ("time", "lat", "lon"), 180 / n_lat
+    lat, lon = np.linspace(-90 + step / 2, 90 - step / 2, n_lat), np.arange(n_lon) * 360 / n_lon
+    months = xr.date_range("2060-01", periods=output.SUBMISSION_MONTHS, freq="MS", calendar="noleap", use_cftime=True)
     return xr.Dataset(
         {"tas": (dims, 220 + 80 * random[0]), "pr": (dims, 10 * random[1])},
-        coords={"lat": np.linspace(-90 + step / 2, 90 - step / 2, n_lat), "lon": np.arange(n_lon) * 360 / n_lon},
+        coords={"time": months, "lat": lat, "lon": lon},
     )
 
 
