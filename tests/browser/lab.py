@@ -6,21 +6,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
-
-from climgru_lib.data.paths import output_dir
+from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
-ROOT = Path(__file__).resolve().parents[2]
-SHOTS = ROOT / "build" / "browser"
+SHOTS = Path(__file__).resolve().parents[2] / "build" / "browser"
 TOKEN, SECONDS = "local-test", 240
 
 
@@ -55,8 +51,6 @@ def opened(address: str, notebook: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1500, "height": 1500})
         page.set_default_timeout(1000 * SECONDS)
-        page.errors = []
-        page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
         expect.set_options(timeout=1000 * SECONDS)
         page.goto(f"{address}/lab/tree/{notebook}?token={TOKEN}")
         page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for()
@@ -68,46 +62,7 @@ def opened(address: str, notebook: str) -> Iterator[Page]:
         browser.close()
 
 
-@contextmanager
-def of_the_course(number: str, folder: Path) -> Iterator[Page]:
-    """Open a notebook of the course without its outputs, run it, and wait for its first maps.
-
-    Trainings that ``CLIMGRU_OUT``, or else ``build/``, holds are not repeated.
-    """
-    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-    notebook = nbformat.read(path, 4)
-    for cell in notebook.cells:  # so that what is saved was made here
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nbformat.write(notebook, folder / path.name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLIMGRU_OUT", str(output_dir()))
-        with serve(folder) as address, opened(address, path.name) as page:
-            page.saved = folder / path.name
-            page.locator("img.climgru-maps").first.wait_for()
-            yield page
-
-
-def require_no_error(page: Page) -> None:
-    """All cells of a notebook of the course ran, in order, and none ended in an error, nor did the page."""
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
-    page.keyboard.press("Control+s")
-    for _ in range(100):
-        code = [cell for cell in nbformat.read(page.saved, 4).cells if cell.cell_type == "code"]
-        if code[-1].execution_count:
-            break
-        time.sleep(0.2)
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
-    assert page.errors == []
-
-
-def control(box: Locator, name: str) -> Locator:
-    """Return what stands beside a label of a viewer, with the label."""
-    return box.locator(f".widget-inline-hbox:has(> label:text-is('{name}'))")
-
-
-def change(image: Locator, act: Callable[[], object]) -> None:
+def change(image, act) -> None:
     """Act, and wait until a picture is another."""
     before = image.get_attribute("src")
     act()
