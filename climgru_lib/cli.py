@@ -23,6 +23,7 @@ OF_THE_PLACE = {
 EXTRAS = {
     "maps": ("cartopy", "cmocean", "ipyevents", "IPython", "ipywidgets", "matplotlib", "PIL"),
     "course": ("ipykernel", "jupyterlab", "nbclient", "nbformat", "nc_time_axis", "optuna", "papermill", "yaml"),
+    "cluster": ("distributed",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "tensorboard": ("tensorboard",),
     "mlflow": ("alembic", "mlflow", "sqlalchemy"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 from .options import command, data_option, extension_option, three_decimals
@@ -20,8 +20,11 @@ def add(parsers) -> None:
     study.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the profile's)")
     study.add_argument("--out", default="", metavar="DIR", help="where results go (default build/ of the checkout)")
     study.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    what = "trainings at once, each in a process of its own (default 1); 0: all in this one"
-    study.add_argument("--workers", type=int, metavar="N", help=what)
+    what = (
+        "trainings at once, each in a process of its own (default 1); 0: all in this one; tcp://HOST:PORT: on the "
+        "workers of a dask scheduler, which must share the file system of --out and --data"
+    )
+    study.add_argument("--workers", type=_workers, metavar="N", help=what)
     extension_option(study)
     study.add_argument("--minutes", type=float, metavar="M", help="budget of the study published (default 9)")
 
@@ -34,6 +37,13 @@ def add(parsers) -> None:
     course.add_argument(
         "-p", action="append", default=[], metavar="KEY=VALUE", dest="parameters", help="a notebook parameter"
     )
+
+
+def _workers(text: str) -> int | str:
+    """Return a number of processes, or the address of a scheduler."""
+    if "://" not in text and not text.isdecimal():
+        raise ArgumentTypeError(f"'{text}' is neither a number nor the address of a scheduler, tcp://HOST:PORT")
+    return text if "://" in text else int(text)
 
 
 def run_course(args: Namespace) -> None:

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
 
 from climgru_lib import mini_earth
 from climgru_lib.contract import InputError
-from climgru_lib.course.study import results, runner
+from climgru_lib.course.study import cluster, results, runner
 from climgru_lib.course.study.plan import Study, Trial
 from climgru_lib.course.workbook import Workbook
 
@@ -100,6 +101,33 @@ def test_a_study_stopped_on_its_way_loses_and_repeats_nothing(number, store, tmp
     assert {path: path.stat().st_mtime_ns for path in before} == before
     tables = [pd.read_csv(folder / "study-trouble" / "table.csv") for folder in (out, undisturbed[0])]
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_dask_cluster_gives_the_same_table(store, tmp_path, undisturbed):
+    options = {"dashboard_address": None, "scheduler_kwargs": {"allowed_failures": 0}}
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as workers:
+        call = [*command(tmp_path, store), "--workers", workers.scheduler_address]
+        done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "killed, clean, seed 0: KilledWorker" in done.stderr
+    tables = [pd.read_csv(folder / "study-trouble" / "table.csv") for folder in (tmp_path / "out", undisturbed[0])]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_cluster_that_cannot_train_is_refused(tmp_path, monkeypatch):
+    book = Workbook("refused", "embedded", "quick", 0, str(tmp_path))
+    options = {"processes": False, "dashboard_address": None}
+    monkeypatch.setattr(cluster, "PATIENCE", "0.5s")
+
+    def refusal(address: str) -> str:
+        with pytest.raises(InputError) as told:
+            list(cluster.outcomes(book, [], "cpu", address))
+        return str(told.value)
+
+    assert "no dask scheduler answers at tcp://127.0.0.1:9;" in refusal("tcp://127.0.0.1:9")
+    for n_workers, threads, fault in ((0, 1, "has no worker"), (1, 2, "computes several tasks at once")):
+        with distributed.LocalCluster(n_workers=n_workers, threads_per_worker=threads, **options) as workers:
+            assert fault in refusal(workers.scheduler_address)
 
 
 def test_kept_results_are_repeated_or_not(store, tmp_path, monkeypatch):

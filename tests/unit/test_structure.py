@@ -23,10 +23,11 @@ IMPORT_NAMES = {"mlflow-skinny": "mlflow", "pyyaml": "yaml", "pytorch": "torch",
 #: What is used without being imported here.
 UNSEEN = {"ipykernel", "jupyterlab", "nbclient", "nbval", "nc_time_axis", "netcdf4", "pytest_xdist", "ruff"}
 UNSEEN |= {"aiohttp", "alembic", "fsspec", "myst_nb", "onnx", "onnxscript", "sphinx_book_theme", "sqlalchemy"}
+UNSEEN |= {"distributed"}  # a module of ours has its name
 #: A tool of the user's choice each; the environment has none of them.
 TOOLS = {"tensorboard", "mlflow", "wandb"}
 #: The rooms that may need more than the plain installation.
-EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course"}, "predict": {"export"}, "training": TOOLS}
+EXTRAS_OF_ROOMS = {"maps": {"maps"}, "course": {"maps", "course", "cluster"}, "predict": {"export"}, "training": TOOLS}
 
 
 def imported(path: Path) -> set[str]:
@@ -145,7 +146,7 @@ def test_the_course_brings_the_maps_that_its_notebooks_draw():
 
 def test_the_command_knows_which_extra_brings_a_module():
     assert {extra: set(names) for extra, names in EXTRAS.items()} == {
-        extra: modules(requirements()[extra]) for extra in {"maps", "course", "export", *TOOLS}
+        extra: modules(requirements()[extra]) for extra in {"maps", "course", "cluster", "export", *TOOLS}
     }
 
 

@@ -64,7 +64,7 @@ def question_of(name: str) -> str:
     return ast.literal_eval(named.get("question") or made.args[0])
 
 
-def run(name: str, *args, minutes: float | None = None, workers: int | None = None, **kwargs) -> pd.DataFrame:
+def run(name: str, *args, minutes: float | None = None, workers: int | str | None = None, **kwargs) -> pd.DataFrame:
     """Run a study by name; see `runner.run` for the arguments, and for ``minutes`` `published.run`.
 
     Raises

@@ -29,7 +29,7 @@ def run(
     out_dir: str = "",
     seeds: int | None = None,
     device: str = "auto",
-    workers: int = 1,
+    workers: int | str = 1,
 ) -> pd.DataFrame:
     """Train and score all that a study plans; finished runs are reused, an unfinished one is continued.
 
@@ -48,8 +48,8 @@ def run(
     seeds : int, optional
         Instead of the profile's number.
     device : {"auto", "cpu", "cuda"}
-    workers : int
-        Processes at once, see `worker.outcomes`.
+    workers : int or str
+        Processes at once, or the address of a dask scheduler, see `worker.outcomes`.
 
     Returns
     -------
@@ -89,7 +89,9 @@ class Collected(NamedTuple):
     failed: list[str]
 
 
-def collect(book: Workbook, study: Study, seeds: Sequence[int], device: str = "auto", workers: int = 0) -> Collected:
+def collect(
+    book: Workbook, study: Study, seeds: Sequence[int], device: str = "auto", workers: int | str = 0
+) -> Collected:
     """Run the trials of a study; write what is known so far after each.
 
     ``rows.csv`` has one row for each trial and scored slice, with the metrics as means over the members as truth, the

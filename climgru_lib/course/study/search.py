@@ -50,7 +50,7 @@ def run(
     out_dir: str = "",
     seeds: int | None = None,
     device: str = "auto",
-    workers: int = 1,
+    workers: int | str = 1,
 ) -> pd.DataFrame:
     """Search, then train the winner beside the recipe as it is; candidates that are known are not trained again.
 
@@ -74,7 +74,7 @@ def run(
     return runner.run("search", study, data_path, profile, out_dir, seeds, device, workers)
 
 
-def search(book: Workbook, device: str, workers: int) -> dict[str, Any]:
+def search(book: Workbook, device: str, workers: int | str) -> dict[str, Any]:
     """Return the settings with the best mean score over the slices of `decades`, seed 0."""
     import optuna
 

@@ -68,7 +68,7 @@ def do(book: Workbook, trial: Trial, device: str = "auto", precision: str = "32"
     return outcome(trial, run_dir, book.known_scores(run_dir) or book.evaluate(run_dir, device))
 
 
-def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int) -> Iterator[Outcome | Exception]:
+def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int | str) -> Iterator[Outcome | Exception]:
     """Yield what becomes of each trial, in their order: an outcome, or the error that ended it.
 
     Parameters
@@ -76,14 +76,20 @@ def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int)
     book : Workbook
     trials : sequence of Trial
     device : {"auto", "cpu", "cuda"}
-    workers : int
-        Trials at once, each in a process of its own, whose memory goes with it; 0 does them here, one by one.
+    workers : int or str
+        Trials at once, each in a process of its own, whose memory goes with it; 0 does them here, one by one. Or the
+        address of a dask scheduler, see `cluster.outcomes`.
 
     Raises
     ------
     Stopped
         If a signal came: what is done is kept.
     """
+    if isinstance(workers, str):
+        from . import cluster  # which needs an optional dependency
+
+        yield from cluster.outcomes(book, trials, device, workers)
+        return
 
     def attempt(trial: Trial) -> Outcome | Exception:
         try:
