@@ -323,6 +323,22 @@ def test_notebook_10_tells_what_weights_of_the_loss_do():
     assert {one["label"]: one["verdict"] for one in found} == against
 
 
+def test_notebook_10_tells_what_windows_do():
+    scores = results.rows("window", "clean").pivot_table(index="seed", columns="label", values="score")
+    lengths = ["1 month", *(f"{months} months" for months in (3, 6, 12, 18, 24, 60))]
+    mean, text = scores.mean(), prose_of("10_what_we_learned")
+    told = f"({mean[lengths].min():.3f} to {mean[lengths].max():.3f}, `window`, three seeds) cannot be told from the"
+    assert f"{told} published twelve ({mean['12 months']:.3f})" in text
+    gain = sum(scores[length] - scores[f"{length}, lead 0"] for length in lengths) / len(lengths)
+    assert f"better by {gain.mean():.3f} ± {gain.std() / 3**0.5:.3f}, averaged over the seven lengths" in text
+    apart = sorted(scores["12 months, stride 13"])
+    assert f"worse with each seed: {apart[0]:.2f}, {apart[1]:.2f} and {apart[2]:.2f} |" in text
+    assert (scores["12 months, stride 13"] > scores["12 months"]).all()
+    others = dict.fromkeys(set(lengths) - {"12 months"}, "12 months")
+    found = report.verdicts(report.differences(results.rows("window", "clean"), others))
+    assert {one["verdict"] for one in found} == {"within noise"}
+
+
 def test_the_spread_of_a_study_by_hand():
     rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
     frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)
@@ -345,6 +361,7 @@ def test_every_kept_study_of_a_choice_is_in_the_table_of_choices():
     table = spread.by_choice()
     assert {("loss", "dice"), ("features", "season"), ("architecture", "first-final")} <= set(table.index)
     assert table.loc[("features", "season"), "labels"] == 6  # less the conditions that are choices of training
+    assert table.loc[("features", "window"), "labels"] == 14  # less two strides
     dice = results.rows("dice")
     means = dice[dice["slice"] == 0].groupby("label")["score"].mean()
     assert table.loc[("loss", "dice"), "worst"] == pytest.approx(means.max())

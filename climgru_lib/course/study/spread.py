@@ -22,8 +22,8 @@ CHOICES = {
     "calm-start": "training",
     "first-start": "training",
 }
-#: Labels of `season` that end so differ in their training, and not in their features.
-OF_TRAINING = ("one epoch", "published start")
+#: Labels of studies of features that differ in their training instead: `season`, and the strides of `window`.
+OF_TRAINING = r"(?:one epoch|published start|stride \d+)$"
 
 
 def by_choice() -> pd.DataFrame:
@@ -41,7 +41,7 @@ def by_choice() -> pd.DataFrame:
 
 def _levels(name: str) -> pd.DataFrame:
     rows = results.rows(name)
-    return rows[~rows["label"].str.endswith(OF_TRAINING)] if name == "season" else rows
+    return rows[~rows["label"].str.contains(OF_TRAINING)] if CHOICES[name] == "features" else rows
 
 
 def of_study(rows: pd.DataFrame) -> dict[str, float]:
