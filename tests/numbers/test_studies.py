@@ -339,6 +339,26 @@ def test_notebook_10_tells_what_windows_do():
     assert {one["verdict"] for one in found} == {"within noise"}
 
 
+def test_notebook_09_tells_what_longer_trainings_learn():
+    kept, text = (
+        results.table("explorer-full").set_index(["data", "seed"]).sort_index(),
+        prose_of("09_scenario_explorer"),
+    )
+
+    def three(values) -> str:
+        first, second, third = (f"{value:.2f}".replace("-", "−") for value in values)
+        return f"{first}, {second} and {third}"
+
+    earth, cesm2 = kept.loc["embedded"], kept.loc["CESM2"]
+    share = {name: three(earth[f"{name}_network"] / earth[f"{name}_truth"]) for name in ("methane", "sulphur")}
+    assert f"{share['methane']} of the true effect of methane, and {share['sulphur']} of that of sulphur" in text
+    inside, outside = three(cesm2["median_inside_network"]), three(cesm2["worst_outside_network"])
+    assert f"differ by {inside} K inside (the middle of the pathways there) and by up to {outside} K outside" in text
+    methane, sulphur = (f"{cesm2[f'{name}_closed_form'][0]:.2f} K and the network" for name in ("methane", "sulphur"))
+    assert f"warms by {methane} by {three(cesm2['methane_network'])} K" in text
+    assert f"has {sulphur.replace('-', '−')} {three(cesm2['sulphur_network'])} K" in text
+
+
 def test_the_spread_of_a_study_by_hand():
     rows = [("a", 0, 1.0), ("a", 1, 1.2), ("b", 0, 2.0), ("b", 1, 2.2), ("fit", 0, 9.0)]  # one seed: does not count
     frame = pd.DataFrame(rows, columns=["label", "seed", "score"]).assign(split="clean", slice=0)
