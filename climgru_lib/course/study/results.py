@@ -62,8 +62,8 @@ def curves(name: str) -> pd.DataFrame:
 def table(name: str) -> pd.DataFrame:
     """Return a kept table that is no study's.
 
-    ``recipes`` (closed forms), ``model-card``, ``published-full-size``, or ``explorer-full``: what notebook 09 leaves as
-    ``metrics.json`` with ``profile="full"``, by data and seed.
+    ``recipes`` (closed forms), ``model-card``, ``published-full-size``, or ``explorer-full``: the ``metrics.json`` of
+    notebook 09 with ``profile="full"``, by data and seed.
     """
     return pd.read_csv(FOLDER / f"{name}.csv")
 
