@@ -339,6 +339,27 @@ def test_notebook_10_tells_what_windows_do():
     assert {one["verdict"] for one in found} == {"within noise"}
 
 
+def test_notebook_10_tells_what_size_does():
+    rows = results.rows("size", "clean")
+    groups, text = rows[rows["slice"] == 0].groupby("label"), prose_of("10_what_we_learned")
+    mean, sd = groups["score"].mean(), groups["score"].std()
+    million = {"100 k": "0.1", "500 k": "0.5", "2 M": "1.9", "5.5 M": "5.5", "20 M": "19"}
+    for label, parameters in (groups["parameters"].first() / 1e6).items():
+        if label in million:
+            assert f"{parameters:.{0 if label == '20 M' else 1}f}" == million[label]
+    assert f"{mean['100 k']:.2f} with 0.1 million parameters, {mean['500 k']:.3f} with 0.5," in text
+    assert (
+        f"{mean['2 M']:.3f} with 1.9, {mean['5.5 M']:.3f} with 5.5, {mean['20 M']:.3f} ± {sd['20 M']:.3f} (stand"
+        in text
+    )
+    assert f"one pattern for each variable and scores {mean['25 k']:.1f} (`size`)" in text
+    excess = mean - groups["limit: forced"].first()
+    assert excess[["2 M", "5.5 M", "20 M"]].tolist() == pytest.approx([0.1] * 3, abs=0.02)
+    found = report.verdicts(report.differences(results.rows("size", "clean"), {"2 M": "5.5 M", "20 M": "5.5 M"}))
+    assert {one["verdict"] for one in found} == {"within noise"}
+    assert set(results.source("size")["seeds"]).isdisjoint({"clean: 80 M", "clean: 353 M"})
+
+
 def test_notebook_09_tells_what_longer_trainings_learn():
     kept, text = (
         results.table("explorer-full").set_index(["data", "seed"]).sort_index(),
