@@ -25,8 +25,8 @@ test: $(READY) lint  ## lint, unit and integration tests, nbval, papermill with 
 	done  # 07 shows runs of those before it
 	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/numbers --ignore tests/numbers/test_real_data.py  # in test-full
 
-test-browser: $(READY)  ## the viewer in a real JupyterLab, where there is chromium; screenshots in build/browser/
-	$(PYTEST) tests/browser
+test-browser: $(READY)  ## viewer and notebooks in a real JupyterLab (chromium); screenshots in build/browser/
+	CLIMGRU_OUT=$(abspath $(TEST_OUT)) $(PYTEST) tests/browser
 
 test-full: $(READY)  ## every notebook with three parameter sets, real data, full profile; outside CI
 	$(BIN)climgru course --data "$(DATA)" --profile full --out build/full

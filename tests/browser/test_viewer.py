@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 import xarray as xr
-from lab import SHOTS, change, needs_chromium, opened, serve
+from lab import SHOTS, change, control, needs_chromium, opened, serve
 from matplotlib.image import imread
 from playwright.sync_api import Page, expect
 
@@ -91,7 +91,7 @@ class Lab:
         self.image = self.box.locator("img.climgru-maps")
 
     def control(self, name: str):
-        return self.box.locator(f".widget-inline-hbox:has(> label:text-is('{name}'))")
+        return control(self.box, name)
 
     def change(self, act):
         """Act, and wait until the picture is another."""

@@ -206,7 +206,7 @@ def netcdf(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize(
     ("number", "parameter"),
-    [("02", "seed=1"), ("04", "window=6"), ("03", "seed=2"), ("09", "pathways=4")],
+    [("02", "seed=1"), ("04", "window=6"), ("09", "pathways=4")],
     ids=lambda value: value,
 )
 def test_notebooks_run_with_other_parameters_on_a_netcdf_file(number, parameter, netcdf, tmp_path):

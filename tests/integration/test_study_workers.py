@@ -79,24 +79,24 @@ def test_a_failed_or_killed_run_is_reported_and_the_others_go_on(store, tmp_path
     assert here["score"].tolist() == pytest.approx(rows[rows.label == "before"]["score"].tolist(), rel=1e-6)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_study_stopped_on_its_way_loses_and_repeats_nothing(number, store, tmp_path, undisturbed):
-    call, out = command(tmp_path, store), tmp_path / "out"
-    study = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
-        if list(out.glob("runs/compact-final-*/progress.csv")):
-            break
-        time.sleep(0.1)
-    study.send_signal(number)
-    error = study.communicate()[1]
-    assert study.returncode == (75 if number == signal.SIGTERM else -number), error
-    begun = {path: json.loads(path.read_text()) for path in out.glob("runs/*/run.json")}
-    finished = {path for path, run in begun.items() if run["status"] == "finished"}
-    unfinished = [path for path in begun if path not in finished and "compact" in path.parent.name]
-    assert len(finished) >= 1 and len(unfinished) == 1
-    if number == signal.SIGTERM:
-        assert (unfinished[0].parent / "last.ckpt").exists()
-    before = {path: path.stat().st_mtime_ns for path in finished}
+def test_a_study_stopped_and_killed_on_its_way_loses_and_repeats_nothing(store, tmp_path, undisturbed):
+    call, out, before = command(tmp_path, store), tmp_path / "out", {}
+    for seed, number in enumerate((signal.SIGTERM, signal.SIGKILL)):
+        study = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+        for _ in range(600):
+            if list(out.glob(f"runs/compact-final-*-s{seed}-*/progress.csv")):
+                break
+            time.sleep(0.1)
+        study.send_signal(number)
+        error = study.communicate()[1]
+        assert study.returncode == (75 if number == signal.SIGTERM else -number), error
+        begun = {path: json.loads(path.read_text()) for path in out.glob("runs/*/run.json")}
+        finished = {path for path, run in begun.items() if run["status"] == "finished"}
+        (unfinished,) = (path.parent for path in begun if path not in finished and "compact" in path.parent.name)
+        assert len(finished) == 1 + seed
+        assert f"-s{seed}-" in unfinished.name
+        assert number != signal.SIGTERM or (unfinished / "last.ckpt").exists()
+        before |= {path: path.stat().st_mtime_ns for path in finished - before.keys()}
     assert subprocess.run(call, capture_output=True).returncode == 2  # for the two that fail by themselves
     assert {path: path.stat().st_mtime_ns for path in before} == before
     tables = [pd.read_csv(folder / "study-trouble" / "table.csv") for folder in (out, undisturbed[0])]
