@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from climgru_lib.data.paths import output_dir
 
@@ -26,8 +26,9 @@ TOKEN, SECONDS = "local-test", 240
 
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
-    """Start JupyterLab on a folder; yield its address."""
+    """Start JupyterLab on a folder, without the tabs and settings of the user's own; yield its address."""
     options = [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}", "--ServerApp.port=0"]
+    options += [f"--LabApp.workspaces_dir={folder / '.lab'}", f"--LabApp.user_settings_dir={folder / '.lab'}"]
     quiet = ["--no-browser", "--allow-root", "--LabApp.news_url=None", "--ServerApp.open_browser=False"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
     with (folder / "lab.log").open("w") as log:
@@ -60,27 +61,15 @@ def opened(address: str, notebook: str) -> Iterator[Page]:
         expect.set_options(timeout=1000 * SECONDS)
         page.goto(f"{address}/lab/tree/{notebook}?token={TOKEN}")
         page.locator(".jp-Notebook .jp-CodeCell").nth(2).wait_for(state="attached")  # cells off the screen are hidden
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
-        page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current").first.click()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current").click()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            run_all(page)
             yield page
         finally:
             page.screenshot(path=SHOTS / "last.png")
             browser.close()
-
-
-def run_all(page: Page) -> None:
-    """Run all cells, by the menu; once more where nothing begins, as on a slow machine before the kernel is there."""
-    begun = page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|\d+)\]")).first
-    for _ in range(3):
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        try:
-            return begun.wait_for(state="attached", timeout=20_000)
-        except TimeoutError:
-            continue
-    raise AssertionError("no cell was run")
 
 
 @contextmanager
@@ -110,7 +99,7 @@ def of_the_course(number: str, folder: Path) -> Iterator[Page]:
 
 def require_no_error(page: Page) -> None:
     """All cells of a notebook of the course ran, in order, and none ended in an error, nor did the page."""
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     page.keyboard.press("Control+s")
     for _ in range(100):
         code = [cell for cell in nbformat.read(page.saved, 4).cells if cell.cell_type == "code"]

@@ -16,7 +16,7 @@ def test_a_notebook_runs_and_its_viewer_answers(number, tmp_path):
         maps, period = box.locator("img.climgru-maps"), control(box, "period").locator("input")
         year = control(box, "year").locator(".noUi-handle")
         first = int(float(year.get_attribute("aria-valuemin")))
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
         for reached, move in (
             (first + 1, lambda: (year.focus(), page.keyboard.press("ArrowRight"))),
             (first, lambda: drag(year, -100)),
