@@ -41,9 +41,9 @@ def add(parsers) -> None:
 
 def _workers(text: str) -> int | str:
     """Return a number of processes, or the address of a scheduler."""
-    if "://" not in text and not text.isdecimal():
+    if not text.startswith("tcp://") and not text.isdecimal():
         raise ArgumentTypeError(f"'{text}' is neither a number nor the address of a scheduler, tcp://HOST:PORT")
-    return text if "://" in text else int(text)
+    return int(text) if text.isdecimal() else text
 
 
 def run_course(args: Namespace) -> None:

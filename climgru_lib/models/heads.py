@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..contract import InputError
 from ..registry import Registry
 
 HEADS = Registry(
@@ -36,9 +37,16 @@ class DenseHead(nn.Sequential):
     head : int
         Width of the layer between.
     dropout : float
+
+    Raises
+    ------
+    InputError
+        If the layer between is so narrow that its norm leaves nothing of the input.
     """
 
     def __init__(self, features: int, grid: tuple[int, int], head: int = 1024, dropout: float = 0.2):
+        if head < 3:
+            raise InputError(f"head={head}: layer norm leaves nothing but signs of fewer than three numbers; give more")
         super().__init__(
             nn.Linear(features, head),
             nn.LayerNorm(head),

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import distributed
@@ -16,6 +17,8 @@ from climgru_lib.contract import InputError
 from climgru_lib.course.study import cluster, results, runner
 from climgru_lib.course.study.plan import Study, Trial
 from climgru_lib.course.workbook import Workbook
+from climgru_lib.stopping import Stopped
+from climgru_lib.training import recipes
 
 STUDY = """
 import os, signal
@@ -110,24 +113,28 @@ def test_a_dask_cluster_gives_the_same_table(store, tmp_path, undisturbed):
         done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 2
     assert "killed, clean, seed 0: KilledWorker" in done.stderr
+    assert "refused, unseen:ssp999, seed 0: InputError: " in done.stderr  # it came after, and was not killed with it
     tables = [pd.read_csv(folder / "study-trouble" / "table.csv") for folder in (tmp_path / "out", undisturbed[0])]
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_a_cluster_that_cannot_train_is_refused(tmp_path, monkeypatch):
+def test_a_cluster_that_cannot_train_says_so(tmp_path, monkeypatch):
     book = Workbook("refused", "embedded", "quick", 0, str(tmp_path))
-    options = {"processes": False, "dashboard_address": None}
-    monkeypatch.setattr(cluster, "PATIENCE", "0.5s")
-
-    def refusal(address: str) -> str:
-        with pytest.raises(InputError) as told:
-            list(cluster.outcomes(book, [], "cpu", address))
-        return str(told.value)
-
-    assert "no dask scheduler answers at tcp://127.0.0.1:9;" in refusal("tcp://127.0.0.1:9")
-    for n_workers, threads, fault in ((0, 1, "has no worker"), (1, 2, "computes several tasks at once")):
-        with distributed.LocalCluster(n_workers=n_workers, threads_per_worker=threads, **options) as workers:
-            assert fault in refusal(workers.scheduler_address)
+    trial = Trial("means", recipes.named("climatology"), "clean", 0)
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    options = {"processes": False, "dashboard_address": None, "threads_per_worker": 2}
+    with pytest.raises(InputError, match=r"no dask scheduler answers at tcp://127.0.0.1:9;"):
+        list(cluster.outcomes(book, [trial], "cpu", "tcp://127.0.0.1:9"))
+    with distributed.LocalCluster(n_workers=1, **options) as workers:
+        address = workers.scheduler_address
+        (told,) = cluster.outcomes(book, [trial], "cpu", address)
+        assert "the worker does several tasks at once" in str(told)
+        monkeypatch.setattr(cluster, "_do_there", lambda *args: time.sleep(6))
+        threading.Timer(2, workers.scale, [0]).start()
+        with pytest.raises(Stopped, match="the cluster was lost; the same command continues"):
+            list(cluster.outcomes(book, [trial], "cpu", address))
+        with pytest.raises(InputError, match="has no worker; begin some with"):
+            list(cluster.outcomes(book, [trial], "cpu", address))
 
 
 def test_kept_results_are_repeated_or_not(store, tmp_path, monkeypatch):

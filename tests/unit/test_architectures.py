@@ -253,6 +253,13 @@ def test_a_patch_is_a_token_and_attends_to_all_others():
 # --- heads ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_dense_head_too_narrow_to_tell_states_apart_is_refused():
+    with pytest.raises(InputError, match="head=2: layer norm leaves nothing but signs"):
+        HEADS["dense"](5, (4, 6), head=2)
+    maps = HEADS["dense"](5, (4, 6), head=3, dropout=0.0)(10 * torch.randn(50, 5, generator=torch.manual_seed(0)))
+    assert len(maps.detach().unique(dim=0)) > 25
+
+
 def test_low_rank_maps_are_coefficients_times_maps():
     torch.manual_seed(0)
     head = HEADS["low_rank"](5, (4, 6), head=9, dropout=0.0, rank=2)

@@ -105,7 +105,7 @@ def outcomes(book: Workbook, trials: Sequence[Trial], device: str, workers: int 
     if not workers:
         yield from map(attempt, trials)
         return
-    with _signals_to_workers(stopping), ThreadPoolExecutor(workers) as threads:
+    with signals_to_workers(stopping), ThreadPoolExecutor(workers) as threads:
         yield from threads.map(attempt, trials)
 
 
@@ -142,7 +142,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _signals_to_workers(stopping: threading.Event) -> Iterator[None]:
+def signals_to_workers(stopping: threading.Event) -> Iterator[None]:
     """Hand a signal on to all workers, which keep what they have, and let no further trial begin."""
 
     def hand_on(number: int, frame: Any) -> None:
