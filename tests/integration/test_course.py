@@ -215,9 +215,9 @@ def test_notebooks_run_with_other_parameters_on_a_netcdf_file(number, parameter,
     assert "not compared: data_path" in text or "check_close" not in text
 
 
-@pytest.mark.parametrize("where", ["checkout", "notebooks", "elsewhere"])
+@pytest.mark.parametrize("where", ["notebooks", "elsewhere"])
 def test_a_notebook_runs_with_plain_papermill_from_any_directory(where, netcdf, tmp_path, tmp_path_factory):
-    cwd = {"checkout": ROOT, "notebooks": ROOT / "notebooks", "elsewhere": tmp_path}[where]
+    cwd = {"notebooks": ROOT / "notebooks", "elsewhere": tmp_path}[where]
     out = tmp_path_factory.getbasetemp() / "shared"
     command = [
         sys.executable,
