@@ -35,7 +35,10 @@ class _Signals:
         signal.signal(number, self.before[number])
         self.asked = signal.Signals(number).name
         if not self.holding:
-            raise Stopped(f"{self.asked} came; the same command goes on from what is done, a training with --resume")
+            raise self.stop()
+
+    def stop(self) -> Stopped:
+        return Stopped(f"{self.asked} came; the same command goes on from what is done, a training with --resume")
 
 
 _signals = _Signals()
@@ -54,6 +57,10 @@ def stoppable() -> Iterator[None]:
     try:
         _signals.listen()
         yield
+    except Exception as error:
+        if _signals.asked:  # an extension module that is being imported turns `Stopped` into an ImportError
+            raise _signals.stop() from error
+        raise
     finally:
         for number, handler in _signals.before.items():
             signal.signal(number, handler)

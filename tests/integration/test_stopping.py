@@ -16,7 +16,7 @@ from climgru_lib.cli import main
 from climgru_lib.contract import InputError
 from climgru_lib.course import Workbook
 from climgru_lib.data import tensors
-from climgru_lib.stopping import Stopped
+from climgru_lib.stopping import Stopped, stoppable
 from climgru_lib.training import fit, lightning_adapter, runs
 
 WHOLE = replace(TINY, runs=100_000)  # one batch an epoch
@@ -67,6 +67,19 @@ def test_epochs_of_one_batch_are_saved_by_time(data, whole, tmp_path, monkeypatc
     assert left == [False, True, True]
     resumed = train(WHOLE, data, tmp_path / "run", resume=True)
     assert (resumed / runs.WEIGHTS).read_bytes() == (whole / runs.WEIGHTS).read_bytes()
+
+
+def test_a_stop_that_an_extension_module_has_turned_into_an_error_is_a_stop():
+    def imported():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped as stop:  # as pybind11 does
+            raise ImportError("initialization failed") from stop
+
+    with pytest.raises(Stopped, match="SIGTERM came; the same command goes on"), stoppable():
+        imported()
+    with pytest.raises(ImportError, match="no such"), stoppable():
+        raise ImportError("no such module")
 
 
 def test_a_signal_after_the_last_epoch_leaves_a_run_that_a_resume_finishes(data, whole, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Studies in processes of their own: failures, kills and signals cost no other run."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,9 +131,10 @@ def test_a_cluster_that_cannot_train_says_so(tmp_path, monkeypatch):
         (told,) = cluster.outcomes(book, [trial], "cpu", address)
         assert "the worker does several tasks at once" in str(told)
         monkeypatch.setattr(cluster, "_do_there", lambda *args: time.sleep(6))
-        threading.Timer(2, workers.scale, [0]).start()
-        with pytest.raises(Stopped, match="the cluster was lost; the same command continues"):
-            list(cluster.outcomes(book, [trial], "cpu", address))
+        for change in ((os.kill, [os.getpid(), signal.SIGTERM]), (workers.scale, [0])):
+            threading.Timer(2, *change).start()
+            with pytest.raises(Stopped, match="a signal came, or the cluster was lost; the same command continues"):
+                list(cluster.outcomes(book, [trial], "cpu", address))
         with pytest.raises(InputError, match="has no worker; begin some with"):
             list(cluster.outcomes(book, [trial], "cpu", address))
 

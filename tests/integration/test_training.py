@@ -1,6 +1,7 @@
 """Training, stopping and resuming, and the use of finished runs, on a small synthetic data set."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import signal
@@ -254,7 +255,7 @@ def test_provenance_is_complete(data, finished):
     assert (run["split"], run["seed"], run["data"]) == ("late", 0, data.fingerprint)
     assert run["normalizer"] == data.normalizer.to_json()
     assert run["grid"] == [8, 12]
-    assert run["torch"] == torch.__version__
+    assert run["torch"] == importlib.metadata.version("torch")
     weights = load_file(finished / runs.WEIGHTS)
     counters = ("running_mean", "running_var", "num_batches_tracked")
     assert run["parameters"] == sum(w.numel() for name, w in weights.items() if not name.endswith(counters))

@@ -17,13 +17,14 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
+STORES = ["unit/test_layouts.py", "unit/test_contract.py", "unit/test_tensors.py"]
 #: Modules and the tests that hold them.
 TARGETS = {
     "score.metrics": ["unit/test_metrics.py"],
@@ -31,8 +32,17 @@ TARGETS = {
     "score.noise_limits": ["unit/test_noise_limits.py"],
     "data.season": ["unit/test_season.py"],
     "data.splits": ["unit/test_splits.py"],
-    "data.normalizer": ["unit/test_normalisation.py", "unit/test_tensors.py"],
-    "data.tensors": ["unit/test_tensors.py"],
+    "data.normalizer": ["unit/test_tensors.py"],
+    "data.tensors": ["unit/test_tensors.py", "unit/test_memory.py"],
+    "data.memory": ["unit/test_memory.py"],
+    "data.reading": STORES,
+    "data.folders": STORES,
+    "data.store": STORES,
+    "data.manifest": STORES,
+    "data.plausibility.forcings": ["robustness/test_bad_data.py"],
+    "data.plausibility.places": ["robustness/test_bad_data.py"],
+    "data.plausibility.watch": ["robustness/test_bad_data.py"],
+    "data.plausibility.weather": ["unit/test_plausibility.py", "robustness/test_bad_data.py"],
 }
 #: Not of the tests above: between mutants this is said to come next, so that only what a session has set up stays.
 ELSEWHERE = "unit/test_workbook.py"
@@ -145,27 +155,32 @@ class Trial:
         after = next(item for item in session.items if str(item.path).endswith(ELSEWHERE))
         started = time.monotonic()
         assert not self.failing(session, items, after), "the tests fail as it is"
-        patience = 10 + FACTOR * (time.monotonic() - started)
+        self.patience = 10 + FACTOR * (time.monotonic() - started)
+        assert not self.noticed(session, items, after, lambda: None), "the tests fail as it is in a forked process"
         found = []
         for name, told, tree in mutants(ast.parse(Path(self.module.__file__).read_text())):
             found.append((name, told, compile(tree, self.module.__file__, "exec")))
         self.all = len(found)
         sample = random.Random(SEED).sample(found, min(self.most, len(found)))
         for name, told, code in sample:
-            child = os.fork()
-            if not child:
-                signal.alarm(int(patience))
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                failed = True
-                try:
-                    plant(self.module, name, code)
-                    failed = self.failing(session, items, after)
-                finally:
-                    os._exit(failed)
-            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+            if not self.noticed(session, items, after, lambda name=name, code=code: plant(self.module, name, code)):
                 self.survivors.append(f"{name}, {told}")
         self.tried = len(sample)
         return True
+
+    def noticed(self, session, items, after, change: Callable[[], None]) -> bool:
+        """Whether a test fails, or takes much too long, in a forked process after a change."""
+        child = os.fork()
+        if not child:
+            signal.alarm(int(self.patience))
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            failed = True
+            try:
+                change()
+                failed = self.failing(session, items, after)
+            finally:
+                os._exit(failed)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
 
     def failing(self, session, items, after) -> bool:
         """Whether a test fails; the rest are then not run."""

@@ -111,9 +111,44 @@ def test_pairs_of_members_score_as_their_fields_do():
 
 @pytest.mark.parametrize("months", [SCORED, range(12, 120), range(120, 240)])
 def test_without_weather_nothing_is_left(months):
-    found = noise_limits.limits(np.stack([FORCED] * 3), months, CALENDAR, LAT)
+    forced = FORCED.copy()
+    forced[:, 1, 0] = 0  # it never rains
+    found = noise_limits.limits(np.stack([forced] * 3), months, CALENDAR, LAT)
     for kind in found.values():
-        assert max(abs(value) for value in kind.values()) < 1e-9
+        assert np.max(np.abs([*kind.values()])) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("months", "fitted"), [(range(0, 12), slice(0, 360)), (range(6, 12), slice(6, 366)), (SCORED, slice(12, 372))]
+)
+def test_forced_response_is_a_line_through_thirty_years_of_each_calendar_month(months, fitted):
+    pair = np.full((2, *FORCED.shape), 1e6)
+    pair[:, fitted] = FORCED[fitted]
+    forced, fit = noise_limits._forced(pair[:, :, 0], months, CALENDAR, Step.MONTH)
+    np.testing.assert_allclose(forced, FORCED[months, 0], rtol=1e-10)
+    np.testing.assert_allclose(fit, forced, rtol=1e-10)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_shares_are_those_of_gaussian_weather(count):
+    """Estimates from the members' differences beside the scores of the very members, squares of single values."""
+    weather = np.random.default_rng(7).standard_normal((400_000, count))
+    variance, mean = weather.var(axis=1, ddof=1), weather.mean(axis=1)
+    estimates_and_scores = {
+        ("forced", "monthly_rmse"): (variance, np.square(weather).mean(axis=1)),
+        ("member", "monthly_rmse"): (2 * variance, 1 + np.square(weather).mean(axis=1)),
+        ("forced", "nrmse_global"): (variance / count, np.square(mean)),
+        ("member", "nrmse_global"): (variance * (1 + 1 / count), 1 + np.square(mean)),
+    }
+    for (kind, name), (estimate, score) in estimates_and_scores.items():
+        expected = (estimate - score).std() / estimate.std()
+        assert noise_limits._share(kind, name, count) == pytest.approx(expected, rel=0.01), (kind, name)
+
+
+def test_what_is_left_of_a_line_has_an_unbiased_variance():
+    draws = np.random.default_rng(8).standard_normal((5, 20_000)).T + 3 * np.arange(5)
+    left = [noise_limits._detrended(values) for values in draws]
+    assert np.mean(np.square(left)) == pytest.approx(1, abs=0.02)  # sampling error 0.006
 
 
 def test_errors_scale_with_the_weather():
@@ -125,6 +160,9 @@ def test_errors_scale_with_the_weather():
     for kind in noise_limits.KINDS[:2]:
         for name in ("tas_monthly_rmse", "pr_time_mean_rmse", "tas_crps"):
             assert twice[kind][name] == pytest.approx(2 * once[kind][name])
+        for var in ("tas", "pr"):  # a sum and its parts
+            spatial, of_globe, total = (once[kind][f"{var}_nrmse_{name}"] for name in ("spatial", "global", "total"))
+            assert abs(spatial - 5 * of_globe) <= total <= spatial + 5 * of_globe
 
 
 def test_global_change_counts_from_the_first_ten_years():
@@ -134,6 +172,8 @@ def test_global_change_counts_from_the_first_ten_years():
     share = 1 / (1 + 2 * np.cos(np.deg2rad(50)))
     assert noise_limits.global_change(fields, range(120, 240), LAT) == pytest.approx([120, 4 * share])
     assert noise_limits.global_change(fields, range(60, 120), LAT) == pytest.approx([60, 0])  # then the months before
+    assert noise_limits.global_change(fields, range(200, 240), LAT, Step.YEAR)[0] == pytest.approx(219.5 - 4.5)
+    np.testing.assert_array_equal(noise_limits.global_change(fields, range(60), LAT), [np.nan, np.nan])
 
 
 def test_what_cannot_be_told_is_not():
@@ -143,6 +183,7 @@ def test_what_cannot_be_told_is_not():
     assert noise_limits.limit_errors(one, SCORED, CALENDAR, LAT) is None
     short, months = slice(0, 372 - 12), range(240, 360)  # three windows of ten years
     assert noise_limits.limit_errors(two[:, short], months, CALENDAR[short], LAT) is None
+    assert noise_limits.limit_errors(two, range(279, 372), CALENDAR, LAT) is not None  # four windows
 
 
 class EmbeddedClimate:

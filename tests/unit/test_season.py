@@ -45,6 +45,15 @@ def test_encode_orders_time_channel_lat():
     assert both.shape == (4, 2, 3)
     np.testing.assert_allclose(both[1, :, 2], [0.5 * np.cos(np.pi / 6), 0.5 * np.sin(np.pi / 6)], rtol=1e-6)
     assert encode("none", lat, months).shape == (4, 0, 3)
+    np.testing.assert_allclose(encode("phase", [-90.0, 90.0], [1])[0], [[-1, 1], [0, 0]], atol=1e-7)
+
+
+@pytest.mark.parametrize("encoding", [published, phase])
+def test_encodings_of_single_precision_are_as_exact_as_those_of_double(encoding):
+    lat, month = np.array([-41.3, 17.7]), np.array([3, 8])
+    np.testing.assert_allclose(
+        encoding(lat.astype("f4"), month.astype("f4")), encoding(lat.astype("f4").astype("f8"), month), rtol=1e-14
+    )
 
 
 def test_channels_name_what_encode_returns():
@@ -60,7 +69,8 @@ def test_channels_name_what_encode_returns():
     [
         (("monsoon", [0.0], [1]), "'monsoon'; choose one of published, phase, none"),
         (("phase", [0.0], [0, 1]), "months must be whole numbers 1..12"),
-        (("published", [100.0], [1]), "latitudes must lie in -90..90"),
+        (("phase", [0.0], [12, 13]), "months must be whole numbers 1..12"),
+        (("published", [90.5], [1]), "latitudes must lie in -90..90"),
         (("published", [np.nan], [1]), "latitudes must lie in -90..90"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from climgru_lib.contract import InputError
+from climgru_lib.contract import InputError, Step
 from climgru_lib.data import splits
 from climgru_lib.data.splits import Split, Stretch
 
@@ -55,6 +55,7 @@ def test_scored_dates(name, size, expected):
 
 def test_published_withholds_the_slice_of_the_first_member_alone():
     keep = splits.PUBLISHED_SPLIT.training_months("ssp370", *FULL)
+    assert keep.dtype == bool
     assert keep.sum(axis=1).tolist() == [901, 1021, 1021]
     assert not keep[0, 901:].any()
     assert splits.PUBLISHED_SPLIT.training_months("ssp126", *FULL).all()
@@ -118,6 +119,7 @@ def test_too_short_a_series_is_refused():
         Split("all", (), ()).training_targets("ssp126", 12, 1, window=12, lead=1)
     with pytest.raises(InputError, match=r"slice of ssp370 would start at month 12,.* predicts from month 13 on"):
         splits.PUBLISHED_SPLIT.scored_months(119, window=12, lead=1)
+    assert splits.CLEAN.training_months("ssp126", 120, 3).all()
     assert splits.PUBLISHED_SPLIT.scored_months(120, window=12, lead=1) == [("ssp370", range(12, 120))]
 
 
@@ -126,3 +128,29 @@ def test_a_stretch_counts_like_a_slice():
     assert Stretch("ssp126", 2, -1).months(7) == range(2, 6)
     with pytest.raises(InputError):
         Stretch("ssp126", -8, -6).months(7)
+
+
+def test_annual_data_are_split_by_the_same_years():
+    split = splits.PUBLISHED_SPLIT.on(Step.YEAR)
+    assert split.withheld == (Stretch("ssp370", -10, members=(0,)),)
+    assert split.scored == (Stretch("ssp370", -9),)
+    assert split.step is Step.YEAR
+    assert splits.named("L370m").on(Step.YEAR).scored == (Stretch("ssp370", -29, -20),)
+    assert split.on(Step.YEAR) is split
+    with pytest.raises(InputError, match="the data set has 9 years, the split needs 10 at the end of ssp370"):
+        split.training_months("ssp370", 9, 1)
+    with pytest.raises(InputError, match="split published counts years, the data have months"):
+        split.on(Step.MONTH)
+    odd = Split("odd", (Stretch("ssp126", -18, -6),), ())
+    with pytest.raises(InputError, match=r"has ssp126\[-18:-6\], whose bounds are no whole years"):
+        odd.on(Step.YEAR)
+
+
+def test_listing_says_what_each_split_withholds_and_scores():
+    lines = splits.listing().splitlines()
+    assert lines[0] == "published     withholds ssp370[-120:] of member 0; scores ssp370[-108:]"
+    assert lines[1] == "clean         withholds ssp370[-120:]; scores ssp370[-108:], ssp370[-120:]"
+    assert lines[5] == "L126          withholds ssp370[-120:], ssp126; scores ssp126[-108:]"
+    assert lines[6] == "L370m         withholds ssp370; scores ssp370[-348:-240]"
+    assert lines[-1] == "members:<n>   clean, trained on the first n members alone"
+    assert str(Stretch("ssp585", stop=6, members=(0, 2))) == "ssp585[:6] of member 0, 2"

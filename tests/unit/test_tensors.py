@@ -66,6 +66,22 @@ def test_prepared_tensors_are_z_scores_of_the_store(raw, dataset):
     assert data.channels == ("CO2", "SO2", "CH4", "BC", "rsdt", "season")
 
 
+def test_a_prepared_split_tells_what_is_trained_on_and_its_mean(raw, dataset):
+    split = splits.unseen("ssp370")
+    data = tensors.prepare(dataset, "none", split)
+    assert data.split == split
+    masks = data.training_targets(window=12, lead=1)
+    assert {ssp: keep.sum(axis=1).tolist() for ssp, keep in masks.items()} == {
+        ssp: [144, 144, 144] for ssp in ("ssp126", "ssp585")
+    }
+    kelvin = raw["tas"].sel(ssp=["ssp126", "ssp585"]).values[:, 12:].mean(axis=(0, 1, 2), dtype=float)
+    found = data.mean_target(window=12, lead=1)
+    assert found.shape == (2, 8, 12)
+    mean, std = data.normalizer.target_mean[0], data.normalizer.target_std[0]
+    np.testing.assert_allclose(found[0] * std + mean, kelvin, rtol=1e-6)
+    assert tensors.load(dataset, "none").normalise(data.normalizer).split is None
+
+
 def test_rounding_residues_of_emissions_count_as_zero(raw, dataset):
     assert raw["SO2"].values.min() < 0
     data = tensors.load(dataset)
@@ -80,7 +96,7 @@ def test_withheld_scenario_has_inputs_and_no_targets(dataset):
     assert data.scenarios["ssp245"].targets is None
     assert data.scenarios["ssp245"].inputs.shape == (156, 6, 8, 12)
     assert data.scenarios["ssp245"].withheld.all()
-    with pytest.raises(DataError, match=r"scoring on ssp245 .* member 0, 2025-01"):
+    with pytest.raises(DataError, match=r"^scoring on ssp245 .* member 0, 2025-01"):
         data.require_scored("ssp245", range(120, 156))
 
 
@@ -164,7 +180,7 @@ def test_training_on_partly_withheld_months_is_refused(raw):
     for name in ("tas", "pr"):
         raw[name].values[2, 50:60, 1] = 0
     data = tensors.load(contract.standardise(raw))
-    with pytest.raises(DataError, match=r"training on ssp370 .* member 1, 2019-03; choose another split"):
+    with pytest.raises(DataError, match=r"^training on ssp370 .* member 1, 2019-03; choose another split"):
         data.training_months(ALL)
     withheld = Split("without", (Stretch("ssp370", 50, 60, (1,)),), ())
     assert data.training_months(withheld)["ssp370"].sum() == 3 * 156 - 10
@@ -190,6 +206,8 @@ def test_normaliser_survives_json(dataset):
     back = normalizer.Normalizer.from_json(norm.to_json())
     for name in norm.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(back, name), getattr(norm, name))
+    assert back.same_as(norm)
+    assert not tensors.fit_normalizer(tensors.load(dataset), splits.CLEAN).same_as(norm)
 
 
 def test_a_constant_channel_is_centred_and_not_divided(raw):
