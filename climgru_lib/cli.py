@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import os
 import sys
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(args)
     except (Stopped, KeyboardInterrupt) as stop:
         print(f"climgru: stopped: {stop or 'by Ctrl-C'}", file=sys.stderr)
+        atexit.register(setattr, sys, "unraisablehook", lambda _: None)  # of libraries stopped while they began
         return STOPPED
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_a_stop_that_an_extension_module_has_turned_into_an_error_is_a_stop():
         imported()
     with pytest.raises(ImportError, match="no such"), stoppable():
         raise ImportError("no such module")
+
+
+def test_what_a_stopped_library_complains_of_at_exit_is_not_told():
+    program = """
+import atexit, signal, sys, threading
+from climgru_lib import cli
+atexit.register(threading.Thread().join)
+cli._run = lambda args: signal.raise_signal(signal.SIGINT)
+sys.exit(cli.main(["recipes"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 75
+    assert re.fullmatch(r"climgru: stopped: SIGINT came; .*\n", done.stderr)
 
 
 def test_a_signal_after_the_last_epoch_leaves_a_run_that_a_resume_finishes(data, whole, tmp_path, monkeypatch):

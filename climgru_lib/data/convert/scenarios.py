@@ -63,6 +63,8 @@ class Found:
         parts = []
         for piece in self.pieces[key]:
             wanted = np.flatnonzero(np.isin(piece.months, self.months))
+            if not wanted.size:
+                continue
             try:
                 parts.append(piece.array.isel(time=wanted).values)
             except UNREADABLE as error:
