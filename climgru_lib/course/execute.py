@@ -127,6 +127,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any], seconds: in
                 progress_bar=False,
                 execution_timeout=seconds,
                 cwd=str(target.parent),
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of TCP, which stays on this machine
             )
     except PapermillExecutionError as error:
         first = next(iter(str(error.evalue).splitlines()), "no message")

@@ -41,10 +41,11 @@ def folder(tmp_path) -> Path:
     return folder
 
 
-def test_parameters_reach_the_notebooks_that_declare_them(folder, tmp_path):
+def test_parameters_reach_the_notebooks_that_declare_them(folder, tmp_path, capfd):
     [path] = execute.run(only=["00"], out=tmp_path / "out", parameters=["window=6"], folder=folder)
     cells = nbformat.read(path, as_version=4).cells
     assert cells[-1].outputs[0].text == "window 6\n"
+    assert "WARNING" not in capfd.readouterr().err
 
 
 def test_an_undeclared_parameter_is_refused_before_anything_runs(folder, tmp_path):
