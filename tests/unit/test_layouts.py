@@ -158,6 +158,19 @@ def test_a_folder_of_files_is_the_data_set_they_make(raw, tmp_path, write):
     xr.testing.assert_equal(dataset.drop_vars("time"), truth.drop_vars("time"))
 
 
+def test_a_file_may_name_its_scenario_and_its_bounds_itself(raw, tmp_path):
+    edges = layouts.edges(raw)
+    bounds = ("time", "nbnd"), np.array([edges[:-1], edges[1:]]).T
+    ended = layouts.stamped_at_the_end(raw).drop_vars("time_bnds").assign(ends=bounds)
+    ended["time"].attrs["bounds"] = "ends"
+    for number, ssp in enumerate(raw["ssp"].values):
+        ended.sel(ssp=ssp).to_netcdf(tmp_path / f"{number}.nc")  # a scalar coordinate
+    with pytest.warns(DataWarning, match="the months are those of ends, from 2015-01 on"):
+        dataset = open_dataset(tmp_path)
+    xr.testing.assert_equal(dataset.drop_vars("time"), contract.standardise(raw).drop_vars("time"))
+    assert contract.month_labels(dataset)[[0, -1]].tolist() == ["2015-01", "2027-12"]
+
+
 def test_a_scenario_of_which_no_file_has_targets_is_withheld(raw, tmp_path):
     write_archive(raw, tmp_path)
     for path in (*tmp_path.glob("tas_ssp126_*"), *tmp_path.glob("pr_ssp126_*")):
