@@ -103,7 +103,7 @@ def write_prediction(dataset: xr.Dataset, out: str | Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     chunks, dataset = _chunks(dataset), _with_history(dataset)
     if out.suffix == ".nc":
-        packed = {"zlib": True, "complevel": 4, "_FillValue": None}
+        packed = {"zlib": True, "complevel": 1, "_FillValue": None}
         encoding = {name: packed | {"chunksizes": sizes} for name, sizes in chunks.items()}
         files.write_atomically(out, lambda path: dataset.to_netcdf(path, engine="netcdf4", encoding=encoding))
     elif out.suffix == ".zarr":

@@ -25,6 +25,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 STORES = ["unit/test_layouts.py", "unit/test_contract.py", "unit/test_tensors.py"]
+LIES = ["unit/test_plausibility.py", "unit/test_places.py", "robustness/test_bad_data.py"]
 #: Modules and the tests that hold them.
 TARGETS = {
     "score.metrics": ["unit/test_metrics.py"],
@@ -37,12 +38,12 @@ TARGETS = {
     "data.memory": ["unit/test_memory.py"],
     "data.reading": STORES,
     "data.folders": STORES,
-    "data.store": STORES,
+    "data.store": [*STORES, "unit/test_cache.py"],
     "data.manifest": STORES,
-    "data.plausibility.forcings": ["robustness/test_bad_data.py"],
-    "data.plausibility.places": ["robustness/test_bad_data.py"],
-    "data.plausibility.watch": ["robustness/test_bad_data.py"],
-    "data.plausibility.weather": ["unit/test_plausibility.py", "robustness/test_bad_data.py"],
+    "data.plausibility.forcings": LIES,
+    "data.plausibility.places": LIES,
+    "data.plausibility.watch": LIES,
+    "data.plausibility.weather": LIES,
 }
 #: Not of the tests above: between mutants this is said to come next, so that only what a session has set up stays.
 ELSEWHERE = "unit/test_workbook.py"
