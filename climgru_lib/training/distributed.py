@@ -174,17 +174,13 @@ def adamw(groups: list[dict[str, Any]], **options: Any) -> torch.optim.Optimizer
         Groups of parameters.
     **options
         Of `torch.optim.AdamW`.
-
-    Notes
-    -----
-    The first stage of ZeRO (Rajbhandari et al. 2020, arXiv:1910.02054), by PyTorch's ``ZeroRedundancyOptimizer``.
     """
     size = sum(parameter.numel() for group in groups for parameter in group["params"])
     if processes.count() == 1 or size < SHARED_FROM:
         return torch.optim.AdamW(groups, **options)
-    from torch.distributed.optim import ZeroRedundancyOptimizer  # takes a second, which others need not wait for
+    from .shared_adamw import SharedAdamW
 
-    return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **options)
+    return SharedAdamW(groups, **options)
 
 
 def gathered(value: T) -> list[T]:
