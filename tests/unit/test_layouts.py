@@ -13,6 +13,7 @@ from robustness.layouts import a_variable, write_archive, write_scenarios, write
 from climgru_lib import contract
 from climgru_lib.contract import DataError, DataWarning, InputError
 from climgru_lib.data import manifest, tensors
+from climgru_lib.data.reading import is_zarr
 from climgru_lib.data.store import check_whole, open_dataset
 
 pytestmark = pytest.mark.filterwarnings("ignore::climgru_lib.contract.DataWarning")
@@ -140,6 +141,14 @@ def test_months_of_other_calendars_are_months(raw, tmp_path, calendar):
     data = tensors.load(opened(raw.assign_coords(time=stamps), tmp_path))
     assert data.months[[0, 1, -1]].tolist() == ["2015-01", "2015-02", "2027-12"]
     assert data.open_scenarios == ["ssp126", "ssp370", "ssp585"]
+
+
+@pytest.mark.parametrize("name", [".zgroup", "zarr.json", ".zmetadata"])
+def test_a_folder_is_a_store_by_what_it_holds(tmp_path, name):
+    assert not is_zarr(tmp_path)
+    (tmp_path / name).touch()
+    assert is_zarr(tmp_path)
+    assert not is_zarr(tmp_path / name)
 
 
 def test_a_folder_without_files_and_a_pipe_are_no_store(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,3 +89,14 @@ def test_an_embedded_store_on_another_grid(tmp_path, capsys):
     np.testing.assert_allclose(raw.lon, [22.5, 67.5, 112.5, 157.5, 202.5, 247.5, 292.5, 337.5])
     assert cli.main(["data", "make", str(tmp_path / "no.zarr"), "--grid", "6by8"]) == 2
     assert capsys.readouterr().err.endswith("give rows and columns, such as 192x288\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell which files are mapped")
+def test_what_exceeds_the_budget_lies_in_files_without_a_name_in_the_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLIMGRU_CACHE", str(tmp_path / "new" / "cache"))
+    space = Space(4000)
+    held = [space.empty(10, 100) for _ in range(3)]
+    files = [line for line in Path("/proc/self/maps").read_text().splitlines() if "/new/cache/series-" in line]
+    assert len(files) == len(held) - 1
+    assert all(line.endswith("(deleted)") for line in files)
+    assert list((tmp_path / "new" / "cache").iterdir()) == []

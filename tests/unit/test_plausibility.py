@@ -158,3 +158,64 @@ def test_the_scenario_of_more_co2_is_warmer(warming, years, outcome, step):
         assert f"differ by {warming:.1f} K per 1000 Gt of CO2" in (found.problems + found.suspicions)[0]
     if warming == -0.1 and years == 40:
         assert "warmer by -0.15 K where they are 1000 Gt apart" in found.problems[0]
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.1, NONE), (0.2, SUSPICION), (0.4, PROBLEM)])
+@pytest.mark.parametrize(("lag", "words"), [(1, "repeat the month before"), (12, "repeat the year before")])
+@pytest.mark.parametrize("usual", [0, 0.3])
+def test_maps_that_stand_still_more_than_others_do_are_told(share, outcome, lag, words, usual):
+    maps = np.random.default_rng(2).random((48, 2, 10, 20))
+    maps[..., : round(20 * usual)] = np.arange(10)[:, None] + np.arange(20 * usual) / 10  # always, such as dry cells
+    first = round(20 * usual)
+    maps[30, 1, :, first : first + round(20 * share)] = maps[30 - lag, 1, :, first : first + round(20 * share)]
+    found = Findings()
+    weather.check_repeats("pr", "ssp126", maps, np.ones((48, 2), bool), labels(2015, 48), Step.MONTH, found)
+    assert counts(found) == outcome
+    if outcome != NONE:
+        told = f"pr of ssp126: up to {100 * (share + usual):.0f} % of a map {words} in 2017-07;"
+        assert (found.problems + found.suspicions)[0].startswith(told)
+
+
+@pytest.mark.parametrize(("columns", "outcome"), [(3, NONE), (5, SUSPICION), (8, PROBLEM)])
+def test_maps_that_are_flat_in_part_are_told(columns, outcome):
+    maps = np.random.default_rng(3).random((48, 1, 10, 21))  # 20 pairs of neighbours
+    maps[7, 0, :, :columns] = 0
+    found = Findings()
+    weather.check_repeats("pr", "ssp126", maps, np.ones((48, 1), bool), labels(2015, 48), Step.MONTH, found)
+    assert counts(found) == outcome
+    assert all(f"{5 * (columns - 1)} % of a map are one constant in 2015-08" in line for line in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("noise", "outcome"), [(1.0, NONE), (0.8, NONE), (0.6, SUSPICION), (0.16, SUSPICION), (0.12, PROBLEM)]
+)
+def test_members_that_differ_less_than_years_do_are_told(noise, outcome):
+    """Years differ by the root of 2; the limits of the ratio are a half and a tenth, so .71 and .14 of the noise."""
+    rng = np.random.default_rng(4)
+    one, other = rng.standard_normal((2, 60, 12, 30))
+    maps, known = np.stack([one, one + noise * other], 1), np.ones((60, 2), bool)
+    found = Findings()
+    weather.check_members("tas", "ssp126", maps, known, np.array(["r1", "r2"]), labels(2015, 60), Step.MONTH, found)
+    assert counts(found) == outcome
+    ratio = np.sqrt(np.mean((noise * other) ** 2) / np.mean((one[12:] - one[:-12]) ** 2))
+    told = f"tas of ssp126: members r1 and r2 differ by {ratio:.2f} of what two years do"
+    assert all(line.startswith(told) for line in found.problems + found.suspicions)
+
+
+def test_members_that_are_identical_in_some_months_are_told_where_both_are_known():
+    maps = np.random.default_rng(5).random((36, 2, 24, 6))
+    maps[10:14, 1] = maps[10:14, 0]
+    known = np.ones((36, 2), bool)
+    known[12:, 1] = False
+    found = Findings()
+    weather.check_members("tas", "ssp126", maps, known, np.array([0, 1]), labels(2015, 36), Step.MONTH, found)
+    assert found.problems == ["tas of ssp126: members 0 and 1 are identical in 2015-11 .. 2015-12; keep one of them"]
+
+
+@pytest.mark.parametrize("step", Step)
+def test_tropical_maps_lose_their_season_and_keep_their_level(step):
+    season = 3 * np.cos(2 * np.pi * np.arange(48) / step.value)[:, None, None, None]
+    level = np.random.default_rng(6).random((1, 1, 7, 9))
+    near = weather.tropical(season + level + np.zeros((48, 2, 7, 9)), np.arange(-60, 61, 20), step)
+    level_near = (season.mean() + level[0, 0, 2:5]).ravel()  # 20 S, the equator, 20 N
+    np.testing.assert_allclose(near, np.broadcast_to(level_near, near.shape), atol=1e-5)
