@@ -12,7 +12,7 @@ import pytest
 from climgru_lib import mini_earth
 from climgru_lib.data import store
 
-HOUR = 3600
+HOUR, PACKAGE = 3600, Path(mini_earth.__file__).parents[1]
 OLD, USED, HALF_USED = "0123456789ab", "a" * 12, "b" * 12  # digests
 
 
@@ -88,6 +88,15 @@ def test_nothing_is_removed_while_the_store_is_there_and_opening_keeps_it(cache)
     assert time.time() - made.stat().st_mtime < HOUR
 
 
+def test_the_name_tells_the_code_and_the_figures_that_make_the_store(cache, monkeypatch):
+    read = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.relative_to(PACKAGE).as_posix()) or b"")
+    store.embedded_store()
+    modules = {f"mini_earth/{path.name}" for path in (PACKAGE / "mini_earth").iterdir() if path.suffix == ".py"}
+    assert {"mini_earth/climate.py", "mini_earth/emissions.py"} < modules
+    assert set(read) == modules | {f"assets/{path.name}" for path in (PACKAGE / "assets").iterdir()}
+
+
 def made_together(folder, both):
     """Make the data set, on a small grid, at the same moment as another process; return what it holds."""
     write = mini_earth.write
@@ -110,9 +119,9 @@ def test_two_processes_that_make_it_at_once_read_the_same_whole_store(tmp_path):
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(2) as pool:
         both = manager.Barrier(2)
-        one, other = pool.starmap(made_together, [(tmp_path / "cache", both)] * 2)
+        one, other = pool.starmap(made_together, [(tmp_path / "new" / "cache", both)] * 2)
     alone = tmp_path / "alone.zarr"
     mini_earth.write(alone, 36, 1, lat=np.linspace(-67.5, 67.5, 4), lon=30.0 + 60 * np.arange(6))
     assert one == other == contents(alone)
-    made = sorted(names(tmp_path / "cache"))
+    made = sorted(names(tmp_path / "new" / "cache"))
     assert len(made) == 2 and made[1] == made[0].removesuffix(".zarr") + "_solution.zarr"  # nothing else is left

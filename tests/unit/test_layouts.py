@@ -264,3 +264,14 @@ def test_the_manifest_finds_a_flipped_bit_on_request_and_another_size_at_once(st
     other.write_bytes(content)
     with pytest.raises(DataError, match=r"tas/0.0.0.0.0 differs from the manifest"):
         open_dataset(path)
+
+
+def test_contents_are_compared_on_request_alone(store, tmp_path):
+    path = shutil.copytree(store, tmp_path / "changed.zarr")
+    attributes = path / "tas" / ".zattrs"
+    manifest.write_manifest(path)
+    attributes.write_text(attributes.read_text().replace("{", "{ ", 1).replace("\n", "", 1))  # as long as before
+    assert "tas" in open_dataset(path)
+    assert check_whole(path, compare=False)[1].problems == []
+    with pytest.raises(DataError, match=r"tas/.zattrs differs from the manifest"):
+        check_whole(path)
