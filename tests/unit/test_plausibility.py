@@ -219,3 +219,28 @@ def test_tropical_maps_lose_their_season_and_keep_their_level(step):
     near = weather.tropical(season + level + np.zeros((48, 2, 7, 9)), np.arange(-60, 61, 20), step)
     level_near = (season.mean() + level[0, 0, 2:5]).ravel()  # 20 S, the equator, 20 N
     np.testing.assert_allclose(near, np.broadcast_to(level_near, near.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("past", "turned", "count", "step", "outcome"),
+    [
+        (0, slice(0), 120, Step.MONTH, NONE),
+        (10, slice(0), 120, Step.MONTH, NONE),  # a common past
+        (0, slice(60, 72), 120, Step.MONTH, PROBLEM),
+        (0, slice(40, 52), 71, Step.MONTH, NONE),  # too short to tell what is usual
+        (0, slice(60, 72), 120, Step.YEAR, NONE),
+        (120, slice(0), 120, Step.MONTH, PROBLEM),  # a copy
+    ],
+)
+def test_scenarios_that_change_places_or_are_copies_are_told(past, turned, count, step, outcome):
+    one, apart = np.random.default_rng(7).standard_normal((2, count, 1, 8))
+    apart[:] = apart[0]  # a difference that stays
+    apart[turned] *= -1
+    apart[:past] = 0
+    found = Findings()
+    weather.check_exchange("tas", {"a": one, "b": one - apart}, labels(2015, count), step, found)
+    assert counts(found) == outcome
+    if past == count:
+        assert found.problems == ["tas of a and b is identical in 2015-01 .. 2024-12; one is a copy"]
+    elif outcome == PROBLEM:
+        assert found.problems[0].startswith("tas of a and b change places in 2019-1")
