@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -33,7 +34,7 @@ def row(uv: str, python: str, choice: str) -> dict[str, str]:
 
 
 def tested(uv: str, python: str, pinned: str) -> str:
-    """Install one pair and run the tests on it; return the last line that they print."""
+    """Install one pair and run the tests on it; return how many passed, failed and were skipped."""
     if run(uv, "python", "find", "--no-python-downloads", python).returncode:
         return "no interpreter"
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +46,7 @@ def tested(uv: str, python: str, pinned: str) -> str:
         if made.returncode:
             return f"not installed: {made.stderr.strip().splitlines()[-1][:60]}"
         done = run(own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
-        return done.stdout.strip().splitlines()[-1]
+        return ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)", done.stdout.strip().splitlines()[-1]))
 
 
 def run(*command: str) -> subprocess.CompletedProcess:
