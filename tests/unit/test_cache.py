@@ -51,6 +51,15 @@ def test_stores_of_other_code_are_removed_when_one_is_made(cache):
     assert names(cache) == {*pair(USED), *pair(HALF_USED), made.name, f"{made.stem}_solution.zarr"}
 
 
+def test_the_withheld_truth_is_there_before_the_store_and_in_a_new_cache(cache, monkeypatch):
+    monkeypatch.setenv("CLIMGRU_CACHE", str(cache / "new" / "cache"))
+    moved, rename = [], Path.rename
+    monkeypatch.setattr(Path, "rename", lambda path, to: moved.append(path.name) or rename(path, to))
+    made = store.embedded_store()
+    assert moved == [f"{made.stem}_solution.zarr", made.name]
+    assert names(cache / "new" / "cache") == set(moved)
+
+
 @pytest.mark.parametrize(
     "name",
     [
